@@ -1,0 +1,215 @@
+"""From requests to a printable plan: what runs, in which form, from which block, at what cost.
+
+Passes, in order: `dedupe` (equal requests once), `choose_form` (few edges ablated: *direct*; few kept: *complement*),
+`fold` (which components are live, which block is the first that matters), `batch` (variants that share form and
+first block run stacked on the batch axis). The engine adds nothing to a plan but the chunks its memory allows.
+
+Three exact forms, with b the baseline and y the current output of a writer:
+
+- direct:      x_p = live stream + Σ_ablated (b_u − y_u)
+- complement:  x_p = baseline stream + Σ_kept (y_u − b_u); the live stream is irrelevant, dead parts are skipped
+- around:      any-edge under a baseline that is no run (zero, mean):
+               x_p = baseline stream + Σ_kept (clean_u − b_u) + Σ_other, reached (y_u − b_u)
+
+Under `any-edge` the first two hold with the roles exchanged: the live run starts from the ablated embedding, and a
+kept edge carries the clean value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from circuitgraph.arch.residual import ResidualGraph
+from circuitgraph.names import EMBED, LOGITS, Node
+from circuitgraph.plan.masks import Bools, kept_pairs, pair_offsets
+from circuitgraph.plan.variants import AttentionRead, EdgeRule, EdgeSet, Request, Variant
+
+Form = Literal["direct", "complement", "around"]
+BaselineKind = Literal["corrupt", "zero", "mean", "resample"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Variants that run stacked on the batch axis.
+
+    Attributes:
+        form: How port inputs are put together.
+        rule: How the edge sets are read.
+        variants: In the order of their lanes.
+        start: First block that runs; what lies before it comes from a cache.
+        live: Components that are computed, in causal order.
+        cost: Predicted cost in bare forward passes over the task's examples, all variants together.
+    """
+
+    form: Form
+    rule: EdgeRule
+    variants: tuple[Variant, ...]
+    start: int
+    live: tuple[Node, ...]
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will run: reference runs first, then the steps, then attention reads."""
+
+    graph: ResidualGraph
+    baseline: BaselineKind
+    examples: int
+    steps: tuple[Step, ...]
+    attention: tuple[AttentionRead, ...]
+
+    @property
+    def cost(self) -> float:
+        """Predicted cost in bare forward passes over the task's examples."""
+        reference = 1.0 if self.baseline == "zero" else 2.0
+        return reference + sum(step.cost for step in self.steps) + bool(self.attention)
+
+    def __str__(self) -> str:
+        lines = [f"plan for {self.graph.name}: {self.examples} examples, baseline {self.baseline}"]
+        lines.append("  reference runs: clean" + ("" if self.baseline == "zero" else f", {self.baseline}"))
+        for step in self.steps:
+            count = len(step.variants)
+            live = f"{len(step.live)}/{len(self.graph.nodes) - 1} components"
+            lines.append(
+                f"  {step.form:<10} rule {step.rule:<8} {count:>5} variant{'s' if count > 1 else ' '}"
+                f"  from block {step.start}  {live}  ≈ {step.cost:.2f} forwards"
+            )
+        if self.attention:
+            lines.append(f"  attention  {len(self.attention)} reads in one clean run")
+        lines.append(f"  total ≈ {self.cost:.1f} bare forward passes over the examples")
+        return "\n".join(lines)
+
+
+def compile_plan(
+    graph: ResidualGraph, baseline: BaselineKind, examples: int, requests: Iterable[Request]
+) -> Plan:
+    """Run the passes. `examples` is the number of rows of the task."""
+    wanted = dedupe(requests)
+    variants = [request for request in wanted if isinstance(request, Variant)]
+    reads = tuple(request for request in wanted if isinstance(request, AttentionRead))
+    return Plan(graph, baseline, examples, batch(graph, baseline, variants), reads)
+
+
+def dedupe(requests: Iterable[Request]) -> tuple[Request, ...]:
+    """Each request once, in order of first appearance.
+
+    >>> read = AttentionRead(Node("head", 0, 1), "END", "MATCH")
+    >>> len(dedupe([read, read]))
+    1
+    """
+    return tuple(dict.fromkeys(requests))
+
+
+def choose_form(graph: ResidualGraph, baseline: BaselineKind, variant: Variant) -> Form:
+    """The cheaper exact form of a variant.
+
+    Under `zero` kept writers are summed, never subtracted from the live stream: `x + (0 − u)` leaves rounding
+    residue where the stream should vanish, and a norm amplifies it.
+    """
+    listed = len(variant.kept.edges)
+    few_ablated = variant.kept.inverted
+    if variant.rule == "any-edge" and baseline in ("zero", "mean"):
+        return "around"
+    if baseline == "zero":
+        return "direct" if few_ablated and listed == 0 else "complement"
+    if 2 * listed > graph.edge_count:
+        few_ablated = not few_ablated
+    patched_are_few = few_ablated if variant.rule == "circuit" else not few_ablated
+    return "direct" if patched_are_few else "complement"
+
+
+def used_pairs(graph: ResidualGraph, form: Form, rule: EdgeRule, sets: Sequence[EdgeSet]) -> Bools:
+    """[variants, pairs]: pairs that add a difference to their port's base stream, at some position at least."""
+    kept = kept_pairs(graph, sets)
+    touched, everywhere, inverted = kept.touched(), kept.everywhere, kept.inverted[:, None]
+    some_kept = np.where(inverted, ~everywhere, touched)
+    some_ablated = np.where(inverted, touched, ~everywhere)
+    if form == "around":
+        return np.ones_like(touched)
+    kept_carry_current = rule == "circuit"
+    return some_kept if kept_carry_current == (form == "complement") else some_ablated
+
+
+def fold(graph: ResidualGraph, form: Form, used: Bools) -> tuple[int, tuple[Node, ...]]:
+    """First block that must run and the live components of a step, from its used pairs.
+
+    direct: everything from the block of the first patched port on. complement: what can reach logits over used
+    pairs; a dead component is skipped. around: everything.
+    """
+    offsets = pair_offsets(graph)
+    any_used = used.any(axis=0)
+    port_used = [bool(any_used[offsets[p] : offsets[p + 1]].any()) for p in range(len(graph.ports))]
+    components = [node for node in graph.writers if node != EMBED]
+    if form == "around":
+        return 0, tuple(components)
+    if form == "direct":
+        layers = [
+            graph.layers if port.node == LOGITS else port.node.layer
+            for port, is_used in zip(graph.ports, port_used, strict=True)
+            if is_used
+        ]
+        start = min(layers, default=graph.layers)
+        return start, tuple(node for node in components if node.layer >= start)
+    live = {LOGITS}
+    for place in reversed(range(len(graph.ports))):
+        if graph.ports[place].node in live:
+            sources = np.flatnonzero(any_used[offsets[place] : offsets[place + 1]])
+            live.update(graph.writers[source] for source in sources)
+    alive = tuple(node for node in components if node in live)
+    return min((node.layer for node in alive), default=graph.layers), alive
+
+
+def batch(graph: ResidualGraph, baseline: BaselineKind, variants: Sequence[Variant]) -> tuple[Step, ...]:
+    """Group variants by rule, form and first block; each group is one step."""
+    groups: dict[tuple[str, Form, int], list[Variant]] = {}
+    for variant in variants:
+        form = choose_form(graph, baseline, variant)
+        groups.setdefault((variant.rule, form, _first_block(graph, form, variant)), []).append(variant)
+    steps: list[Step] = []
+    for (rule, form, start), members in groups.items():
+        if form == "direct":
+            live = tuple(node for node in graph.writers if node.layer >= start)
+        else:
+            live = _live_of_all(graph, form, members)
+        cost = sum(forward_share(graph, live) for _ in members)
+        kind: EdgeRule = "circuit" if rule == "circuit" else "any-edge"
+        steps.append(Step(form, kind, tuple(members), start, live, cost))
+    return tuple(steps)
+
+
+def _first_block(graph: ResidualGraph, form: Form, variant: Variant) -> int:
+    """First block of a variant; for sparse direct sets without building arrays."""
+    if form != "direct":
+        return 0
+    sparse = variant.kept.inverted == (variant.rule == "circuit")
+    if sparse:
+        layers = (
+            graph.layers if edge.target.node == LOGITS else edge.target.node.layer
+            for edge in variant.kept.edges
+        )
+        return min(layers, default=graph.layers)
+    return fold(graph, form, used_pairs(graph, form, variant.rule, [variant.kept]))[0]
+
+
+def _live_of_all(graph: ResidualGraph, form: Form, variants: Sequence[Variant]) -> tuple[Node, ...]:
+    live: set[Node] = set()
+    for variant in variants:
+        live.update(fold(graph, form, used_pairs(graph, form, variant.rule, [variant.kept]))[1])
+    return tuple(node for node in graph.writers if node in live)
+
+
+def forward_share(graph: ResidualGraph, live: Sequence[Node]) -> float:
+    """Cost of computing `live` and the logits of one position, as a share of a bare forward pass.
+
+    Counts multiplications per token with an MLP of four times the width (4·d² an attention block, 8·d² an MLP)
+    and an unembedding at every token for the bare pass.
+    """
+    head_cost, mlp_cost = 4 * graph.d_model**2 / graph.heads, 8 * graph.d_model**2
+    full = graph.layers * (head_cost * graph.heads + mlp_cost * graph.has_mlp) + graph.d_model * graph.vocab
+    spent = sum(head_cost if node.kind == "head" else mlp_cost for node in live if node.kind != "embed")
+    return spent / full

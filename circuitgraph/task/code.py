@@ -1,0 +1,80 @@
+"""Running Python code that a spec names (`pkg.mod:fn`): only if its author is trusted with `--allow-code`."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from circuitgraph.errors import quoted
+from circuitgraph.task.findings import Findings, Where
+
+PREFIX = "python:"
+"""What a metric that is code starts with."""
+
+_REFERENCE = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*)")
+
+
+def load_function(
+    reference: str, directory: Path, where: Where, findings: Findings, *, allow_code: bool
+) -> Callable[..., object] | None:
+    """Import the function that `pkg.mod:fn` names; None if that fails, which is then reported at `where`.
+
+    Args:
+        reference: Module and function.
+        directory: The spec's directory: modules beside the spec can be imported.
+        where: Entry of the spec that holds the reference.
+        findings: Where problems go.
+        allow_code: Whether code may be run at all; without it nothing is imported.
+    """
+    match = _REFERENCE.fullmatch(reference)
+    if match is None:
+        findings.spec(where, "bad-code-name", f"{quoted(reference)} names no function: write pkg.mod:fn")
+        return None
+    if not allow_code:
+        findings.spec(
+            where,
+            "code-not-allowed",
+            f"{quoted(reference)} is Python code, which runs with all your rights",
+            "read it, then give --allow-code (in Python: allow_code=True)",
+        )
+        return None
+    module_name, name = match.groups()
+    try:
+        with _importable(directory):
+            module = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (the module is the user's: it may raise anything)
+        findings.spec(where, "code-failed", f"importing {quoted(module_name)} failed: {last_line(error)}")
+        return None
+    function: object = getattr(module, name, None)
+    if not callable(function):
+        what = "is not callable" if hasattr(module, name) else "does not exist"
+        findings.spec(where, "bad-code-name", f"{quoted(name)} of module {quoted(module_name)} {what}")
+        return None
+    return function
+
+
+def last_line(error: BaseException) -> str:
+    """Last line of a traceback, and where it points: `KeyError: 'x' (data.py:12 in rows)`."""
+    text = traceback.format_exception_only(type(error), error)[-1].strip()
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, (ImportError, SyntaxError)) or not frames:
+        return text
+    frame = frames[-1]
+    return f"{text} ({Path(frame.filename).name}:{frame.lineno} in {frame.name})"
+
+
+@contextmanager
+def _importable(directory: Path) -> Iterator[None]:
+    entry = str(directory.resolve())
+    sys.path.insert(0, entry)
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        if entry in sys.path:
+            sys.path.remove(entry)

@@ -1,0 +1,138 @@
+"""Collecting what is wrong with the prompts: where each row is, and all problems at once.
+
+A row of a file is reported at its line of that file. A generated row has no line of its own, so its problems are
+reported at the entry of the spec that made it, and a problem that many rows share is reported once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from circuitgraph.errors import Problem, TaskError
+from circuitgraph.spec.document import Document, problem_at
+
+LIMIT = 50
+"""Problems of rows listed before the rest is only counted."""
+
+NAMED = 3
+"""Rows named in a message before the rest is only counted."""
+
+Where = tuple[str | int, ...]
+
+PROMPTS: Where = ("task", "prompts")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the problems of one row are reported.
+
+    Attributes:
+        label: What messages call the row: "pairs.jsonl:3", "repeated-tokens row 7".
+        line: Line of the row in `file`; None for generated rows.
+        file: The data file, as the spec names it.
+    """
+
+    label: str
+    file: str | None = None
+    line: int | None = None
+
+
+_RowProblem = tuple[Place, str, str, str, str | None]
+
+
+def in_file(file: str, line: int) -> Place:
+    """The place of a row that is a line of a file."""
+    return Place(f"{file}:{line}", file, line)
+
+
+def generated(source: str, number: int) -> Place:
+    """The place of the `number`-th (from 0) row that `source` made."""
+    return Place(f"{source} row {number}")
+
+
+def name_rows(labels: Sequence[str]) -> str:
+    """Name rows in a message: the first three, and how many more."""
+    more = len(labels) - NAMED
+    return ", ".join(labels[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+@dataclass(slots=True)
+class Findings:
+    """Problems found so far.
+
+    Attributes:
+        document: The spec file, to place problems of generated rows; None for a spec built in Python.
+    """
+
+    document: Document | None = None
+    _rows: list[_RowProblem] = field(default_factory=list[_RowProblem])
+    _spec: list[Problem] = field(default_factory=list[Problem])
+    _repeated: int = 0
+
+    def row(self, place: Place, key: str, code: str, message: str, hint: str | None = None) -> None:
+        """Report a problem of one row; `key` is what is wrong in it ("answer"), or empty for the row."""
+        self._rows.append((place, key, code, message, hint))
+
+    def spec(
+        self, where: Where, code: str, message: str, hint: str | None = None, *, key: bool = False
+    ) -> None:
+        """Report a problem of the spec; with `key`, at the key instead of the value."""
+        self._spec.append(problem_at(self.document, where, code, message, hint, key=key))
+
+    def add(self, problems: Sequence[Problem]) -> None:
+        """Report problems that are already placed."""
+        self._spec.extend(problems)
+
+    def once(self, where: Where, code: str, message: str, hint: str | None = None) -> None:
+        """Report a problem of the spec that many rows run into; further ones with its code only count."""
+        if not any(problem.code == code for problem in self._spec):
+            self.spec(where, code, message, hint)
+        self._repeated += 1
+
+    @property
+    def count(self) -> int:
+        """How many problems were reported so far, repeated ones included."""
+        return len(self._rows) + len(self._spec) + self._repeated
+
+    def problems(self) -> list[Problem]:
+        """Everything reported, problems of rows capped at `LIMIT` per source."""
+        return [*self._spec, *self._of_files(), *self._of_generated()]
+
+    def stop_if_any(self) -> None:
+        """Raise what was reported.
+
+        Raises:
+            TaskError: Anything was.
+        """
+        if self.count:
+            raise TaskError(self.problems())
+
+    def _of_files(self) -> list[Problem]:
+        found = [
+            Problem(code, message, key, place.file, place.line, None, hint)
+            for place, key, code, message, hint in self._rows
+            if place.line is not None
+        ]
+        found.sort(key=lambda problem: problem.order)
+        if len(found) <= LIMIT:
+            return found
+        rest = len(found) - LIMIT
+        after = found[LIMIT]
+        text = f"and {rest} more {'problem' if rest == 1 else 'problems'}"
+        return [*found[:LIMIT], Problem("more-problems", text, "", after.file, after.line)]
+
+    def _of_generated(self) -> list[Problem]:
+        shared: dict[tuple[str, str, str, str | None], list[str]] = {}
+        for place, key, code, message, hint in self._rows:
+            if place.line is None:
+                shared.setdefault((key, code, message, hint), []).append(place.label)
+        found: list[Problem] = []
+        for (key, code, message, hint), labels in list(shared.items())[:LIMIT]:
+            subject = f"{name_rows(labels)}: {key}: " if key else f"{name_rows(labels)}: "
+            found.append(problem_at(self.document, PROMPTS, code, subject + message, hint))
+        if len(shared) > LIMIT:
+            found.append(
+                problem_at(self.document, PROMPTS, "more-problems", f"and {len(shared) - LIMIT} more problems")
+            )
+        return found

@@ -1,0 +1,1 @@
+"""A second, independent implementation of the definitions: plain torch, float64, no engine code."""
