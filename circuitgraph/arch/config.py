@@ -41,7 +41,8 @@ def read_config(location: Location) -> dict[str, Any]:
     """
     path = location.file(CONFIG)
     if path is None:
-        raise ModelError(model_problem("not-a-model", f"{quoted(location.id)} is no model: it has no {CONFIG}"))
+        message = f"{quoted(location.id)} is no model: it has no {CONFIG}"
+        raise ModelError(model_problem("not-a-model", message))
     return read_json_object(path, location.id)
 
 
@@ -51,18 +52,18 @@ def read_json_object(path: Path, name: str) -> dict[str, Any]:
     Raises:
         ModelError: The file cannot be read, is not JSON, or holds something else.
     """
+    file = f"{path.name} of {quoted(name)}"
     try:
         content: object = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not readable text"
-        raise ModelError(model_problem("bad-model-file", f"{path.name} of {quoted(name)}: {reason}")) from error
+        raise ModelError(model_problem("bad-model-file", f"{file}: {reason}")) from error
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise ModelError(
-            model_problem("bad-model-file", f"{path.name} of {quoted(name)} is not JSON ({place}): {error.msg}")
-        ) from error
+        message = f"{file} is not JSON ({place}): {error.msg}"
+        raise ModelError(model_problem("bad-model-file", message)) from error
     if not isinstance(content, dict):
-        raise ModelError(model_problem("bad-model-file", f"{path.name} of {quoted(name)} holds no JSON object"))
+        raise ModelError(model_problem("bad-model-file", f"{file} holds no JSON object"))
     return cast("dict[str, Any]", content)
 
 
@@ -84,12 +85,7 @@ def check_weights(location: Location, *, required: bool) -> tuple[str, ...]:
         return ()
     name = quoted(location.id)
     if (directory / WEIGHTS_INDEX).is_file():
-        shards: object = read_json_object(directory / WEIGHTS_INDEX, location.id).get("weight_map")
-        files = sorted(set(map(str, cast("dict[str, object]", shards).values()))) if isinstance(shards, dict) else []
-        missing = [file for file in files if not (directory / file).is_file()]
-        if missing or not files:
-            what = f"lacks {', '.join(missing)} that {WEIGHTS_INDEX} names" if files else f"has a bad {WEIGHTS_INDEX}"
-            raise ModelError(model_problem("no-weights", f"{name} {what}"))
+        _check_shards(directory, location.id)
         return ()
     pickles = sorted(path.name for pattern in PICKLES for path in directory.glob(pattern))
     if pickles:
@@ -106,6 +102,18 @@ def check_weights(location: Location, *, required: bool) -> tuple[str, ...]:
     if required:
         raise ModelError(model_problem("no-weights", message))
     return (message,)
+
+
+def _check_shards(directory: Path, name: str) -> None:
+    shards: object = read_json_object(directory / WEIGHTS_INDEX, name).get("weight_map")
+    named = cast("dict[str, object]", shards).values() if isinstance(shards, dict) else ()
+    files = sorted({str(file) for file in named})
+    missing = [file for file in files if not (directory / file).is_file()]
+    if missing:
+        message = f"{quoted(name)} lacks {', '.join(missing)}, which {WEIGHTS_INDEX} names"
+        raise ModelError(model_problem("no-weights", message))
+    if not files:
+        raise ModelError(model_problem("no-weights", f"{quoted(name)}: {WEIGHTS_INDEX} names no file"))
 
 
 def residual_graph(config: Mapping[str, Any], name: str) -> ResidualGraph:
@@ -127,16 +135,12 @@ def residual_graph(config: Mapping[str, Any], name: str) -> ResidualGraph:
     sizes = [_size(config, key, name, problems) for key in keys]
     layers, heads, d_model, vocab, context = sizes
     if heads > 0 and d_model % heads:
-        problems.append(
-            model_problem(
-                "bad-config", f"{name}: {family.d_model} ({d_model}) is no multiple of {family.heads} ({heads})"
-            )
-        )
+        message = f"{name}: {family.d_model} ({d_model}) is no multiple of {family.heads} ({heads})"
+        problems.append(model_problem("bad-config", message))
     attention_only: object = config.get(ATTN_ONLY, False)
     if not isinstance(attention_only, bool):
-        problems.append(
-            model_problem("bad-config", f"{name}: {ATTN_ONLY} of {CONFIG} is {attention_only!r}, not true or false")
-        )
+        message = f"{name}: {ATTN_ONLY} of {CONFIG} is {attention_only!r}, not true or false"
+        problems.append(model_problem("bad-config", message))
     if problems:
         raise ModelError(problems)
     return ResidualGraph(
@@ -166,11 +170,8 @@ def _family(config: Mapping[str, Any], name: str) -> Family:
         raise ModelError(model_problem("not-a-model", f"{name}: {CONFIG} names no model_type"))
     family = family_of(kind)
     if family is None:
-        raise ModelError(
-            model_problem(
-                "unsupported-family", f"{name}: model family {quoted(kind)} is not supported: use {supported()}"
-            )
-        )
+        message = f"{name}: model family {quoted(kind)} is not supported: use {supported()}"
+        raise ModelError(model_problem("unsupported-family", message))
     return family
 
 

@@ -110,9 +110,8 @@ def _in_zoo(name: str) -> Location:
 def _in_directory(name: str, base: Path) -> Location:
     directory = base / name
     if not directory.exists():
-        raise ModelError(
-            model_problem("no-such-directory", f"{quoted(name)} does not exist", "it is relative to the spec file")
-        )
+        hint = "a directory in a spec is relative to the spec file"
+        raise ModelError(model_problem("no-such-directory", f"{quoted(name)} does not exist", hint))
     if not directory.is_dir():
         raise ModelError(model_problem("not-a-directory", f"{quoted(name)} is a file: give its directory"))
     if not (directory / "config.json").is_file():
@@ -131,7 +130,7 @@ def _on_hub(name: str, revision: str | None, base: Path) -> Location:
         raise ModelError(
             model_problem(
                 "bad-model-name",
-                f"{quoted(name)} is no model: use zoo:NAME, a directory starting with ./, ../ or /, or a hub id",
+                f"{quoted(name)} is no model: use zoo:NAME, a directory (./, ../ or / first) or a hub id",
                 f"write ./{name} for the directory" if (base / name).is_dir() else None,
             )
         )
@@ -150,7 +149,7 @@ def _hub_file(name: str, revision: str | None, file: str) -> Path | None:
 
 
 def _download(name: str, revision: str | None, file: str) -> Path | None:
-    from huggingface_hub import errors, hf_hub_download
+    from huggingface_hub import errors, hf_hub_download  # pyright: ignore[reportUnknownVariableType]
 
     at = f" at revision {quoted(revision)}" if revision else ""
     refusals: list[tuple[type[Exception], Callable[[], ModelError]]] = [
@@ -194,5 +193,6 @@ def _download(name: str, revision: str | None, file: str) -> Path | None:
 def _unreachable(name: str, file: str) -> SurroundingsError:
     return SurroundingsError(
         f"{file} of {quoted(name)} is not in the local Hugging Face cache and the hub cannot be reached\n"
-        f"  hint: download it where there is a network (`hf download {name}`), or give a directory: model: ./DIR"
+        f"  hint: download it where there is a network (`hf download {name}`) "
+        "or give a directory (model: ./DIR)"
     )

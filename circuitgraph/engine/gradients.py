@@ -6,7 +6,7 @@ the slot weights and the norm's vector-Jacobian product one site at a time, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import torch
@@ -23,10 +23,11 @@ from circuitgraph.plan.sites import Site, sites
 
 Rule = Literal["midpoint", "left"]
 Scores = Float[Tensor, "batch pair"]
+Leaves = dict[str, list[Tensor]]
 
 
 def port_gradients(
-    session: Session, run: Run, leaves: dict[str, list[Tensor]], metric: Metric
+    session: Session, run: Run, leaves: Leaves, metric: Metric
 ) -> Iterator[tuple[Site, Float[Tensor, "port batch pos d_model"]]]:
     """∂m/∂(private input of p) for every port, site by site, from one backward pass.
 
@@ -73,9 +74,9 @@ def _through_norm(
 def estimate_edges(
     session: Session,
     batch: Batch,
-    clean_metric: Metric,
+    metric: Metric,
     differences: Float[Tensor, "batch writer pos d_model"],
-    embeds: Sequence[Tensor | None],
+    runs: Iterable[tuple[Run, Leaves]],
     places: Sequence[str],
 ) -> dict[str | None, Scores]:
     """Σ over positions of (b_u − y_u) · mean over runs of ∂m/∂x_p, for every pair.
@@ -83,37 +84,38 @@ def estimate_edges(
     Args:
         session: Model and task.
         batch: The examples.
-        clean_metric: Metric with the clean run as its reference.
+        metric: Metric with the clean run as its reference.
         differences: b_u − y_u of every writer.
-        embeds: One run for each: the embedding it starts from (None: the clean prompt's own).
+        runs: Runs captured with gradients, one after the other; each is freed before the next.
         places: Position expressions for which scores at that position alone are wanted besides.
 
     Returns:
         None -> scores over all positions, position -> scores at that position; [batch, pair] in the flat pair order.
 
     Raises:
-        ModelError: Logits are NaN or infinite.
+        ModelError: Logits of a run are NaN or infinite.
     """
     rows = torch.arange(len(batch), device=differences.device)
     flat = differences.flatten(2)
     totals: dict[str | None, list[Tensor]] = {place: [] for place in (None, *places)}
-    for count, embed in enumerate(embeds):
-        run, leaves = traces.capture_with_grad(session.envoy, session.parts, batch.clean, batch.readout, embed)
-        check_finite(run.logits, batch, "interpolated" if embed is not None else "clean")
-        for site, gradient in port_gradients(session, run, leaves, clean_metric):
+    count = 0
+    for run, leaves in runs:
+        count += 1
+        check_finite(run.logits, batch, "interpolated")
+        for site, gradient in port_gradients(session, run, leaves, metric):
             by_example = gradient.transpose(0, 1)
-            for place in totals:
+            for place, parts in totals.items():
                 if place is None:
                     here, delta = by_example.flatten(2), flat[:, : site.reads]
                 else:
                     at = batch.positions[place]
                     here, delta = by_example[rows, :, at], differences[rows, : site.reads, at]
                 score = (here @ delta.transpose(1, 2)).flatten(1)
-                if count == 0:
-                    totals[place].append(score / len(embeds))
+                if count == 1:
+                    parts.append(score)
                 else:
-                    totals[place][site.index] += score / len(embeds)
-    return {place: torch.cat(parts, dim=1) for place, parts in totals.items()}
+                    parts[site.index] += score
+    return {place: torch.cat(parts, dim=1) / count for place, parts in totals.items()}
 
 
 def interpolations(clean: Tensor, baseline: Tensor, steps: int, rule: Rule) -> list[Tensor]:

@@ -11,10 +11,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from circuitgraph.errors import Problem, TaskError
 from circuitgraph.task.rows import Row
 
 Logits = Float[Tensor, "*lanes batch vocab"]
 Values = Float[Tensor, "*lanes batch"]
+
+MetricFunction = Callable[[Tensor, Sequence[Row]], Tensor]
+"""A `python:` metric: (logits [batch, vocab] at the readout, rows) -> [batch]."""
 
 UNITS = {
     "logit_diff": "logits",
@@ -29,8 +33,19 @@ UNITS = {
 class Metric:
     """A named metric bound to the rows of a batch."""
 
-    def __init__(self, name: str, rows: Sequence[Row], clean: Float[Tensor, "batch vocab"]) -> None:
-        """`clean` are the clean run's readout logits (the reference of `kl`); `rows` bring answers and foils."""
+    def __init__(
+        self,
+        name: str,
+        rows: Sequence[Row],
+        clean: Float[Tensor, "batch vocab"],
+        function: MetricFunction | None = None,
+    ) -> None:
+        """`clean` are the clean run's readout logits (the reference of `kl`); `rows` bring answers and foils.
+
+        `function` computes a `python:` metric.
+        """
+        self.rows = tuple(rows)
+        self.function = function
         self.name = name
         self.clean = clean
         vocab = clean.shape[-1]
@@ -39,7 +54,28 @@ class Metric:
 
     def __call__(self, logits: Logits) -> Values:
         """Metric per lane and example, in its unit (`UNITS`)."""
+        if self.function is not None:
+            return _of_user(self.function, logits, self.rows, self.name)
         return METRICS[self.name](self, logits)
+
+
+def unit_of(metric: str) -> str:
+    """The unit of a metric by name; a `python:` metric brings its own, which we do not know."""
+    return UNITS.get(metric, "metric")
+
+
+def _of_user(function: MetricFunction, logits: Tensor, rows: Sequence[Row], name: str) -> Tensor:
+    """Call the spec author's function lane by lane and check what comes back."""
+    lanes = logits.reshape(-1, *logits.shape[-2:])
+    values: list[Tensor] = []
+    for lane in lanes:
+        value = function(lane, rows)
+        if not isinstance(value, Tensor) or value.shape != (len(rows),):
+            shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            message = f"{name} must return one number an example, a tensor of shape ({len(rows)},): got {shape}"
+            raise TaskError(Problem("bad-metric-value", message, where="task.metric"))
+        values.append(value)
+    return torch.stack(values).reshape(logits.shape[:-1])
 
 
 def _chosen(

@@ -23,7 +23,7 @@ from circuitgraph.arch.residual import ResidualGraph
 from circuitgraph.engine import traces
 from circuitgraph.engine.baselines import BaselineSource
 from circuitgraph.engine.batch import Batch, make_batch
-from circuitgraph.engine.metrics import Metric
+from circuitgraph.engine.metrics import Metric, MetricFunction
 from circuitgraph.engine.modules import Parts, at_path
 from circuitgraph.engine.patch import plan_patch
 from circuitgraph.engine.runs import Baseline, Run
@@ -114,6 +114,7 @@ class Session:
         self.parts = Parts(model, graph)
         self.device = next(model.parameters()).device
         self._baselines = BaselineSource(self)
+        self._metric_function: MetricFunction | None = None
 
     def run(self, plan: Plan, positions: Sequence[str] = (), progress: Progress | None = None) -> Readings:
         """Execute a plan over every row of the task.
@@ -169,9 +170,17 @@ class Session:
             batch,
             clean,
             self._baselines.of(batch),
-            Metric(self.task.metric, batch.rows, clean.logits),
+            self.metric(batch, clean.logits),
             Metric("kl", batch.rows, clean.logits),
         )
+
+    def use_metric(self, function: MetricFunction) -> None:
+        """Compute the task's `python:` metric with this function of its author."""
+        self._metric_function = function
+
+    def metric(self, batch: Batch, clean: Tensor) -> Metric:
+        """The task's metric on a batch; `clean` are the clean run's readout logits."""
+        return Metric(self.task.metric, batch.rows, clean, self._metric_function)
 
     def baseline(self, batch: Batch) -> Baseline:
         """What ablated writers write on a batch."""

@@ -9,11 +9,11 @@ from pathlib import Path
 import networkx as nx
 
 from circuitgraph.errors import InputError, Problem, SurroundingsError
+from circuitgraph.render.compose import compose
 from circuitgraph.render.dot import dot_text
 from circuitgraph.render.layout import drawn
 from circuitgraph.render.mermaid import mermaid_text
 from circuitgraph.render.page import page
-from circuitgraph.render.picture import compose
 from circuitgraph.render.svg import HEADER, inline_svg
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".mmd", ".mermaid", ".html")
@@ -75,7 +75,9 @@ def check_suffix(path: str | Path) -> str:
     if suffix not in SUFFIXES:
         has = f'"{suffix}"' if suffix else "no suffix"
         allowed = ", ".join(SUFFIXES)
-        raise InputError(Problem("unknown-format", f"{path}: {has} is no diagram format: use one of {allowed}"))
+        raise InputError(
+            Problem("unknown-format", f"{path}: {has} is no diagram format: use one of {allowed}")
+        )
     return suffix
 
 

@@ -1,22 +1,27 @@
 """DOT text of a diagram: stable, sorted, readable; Graphviz only lays it out.
 
 Layers are `rank=same` rows hung on a spine of captions at the left; `newrank` lets groups box nodes of
-several rows. Heads are HTML-like tables whose lower cells are their ports, so an edge ends in the port it means.
+several rows. Nodes are HTML-like tables whose lower cells are their ports, so an edge ends in the port it
+means.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
 from circuitgraph.render import palette
 from circuitgraph.render.legend import caption, legend
+from circuitgraph.render.nodes import port_of, table
 from circuitgraph.render.picture import Box, DrawnEdge, DrawnNode, Picture, Rank
-from circuitgraph.render.text import label, markup, plain, quoted
+from circuitgraph.render.text import label, markup, quoted, wrapped
 
 THINNEST, THICKEST = 0.9, 5.0
 CROWDED_THINNEST, CROWDED_THICKEST = 0.6, 3.6
 UNMEASURED_WIDTH = 1.3
+# length of the tip in the port's colour: a quarter of a row, as a share of the line within these bounds
+TIP_ROWS, SHORTEST_TIP, LONGEST_TIP = 0.25, 0.02, 0.2
 
 
 def dot_text(picture: Picture) -> str:
@@ -34,16 +39,16 @@ def width_of(edge: DrawnEdge, picture: Picture) -> float:
 
 def _graph(picture: Picture) -> Iterator[str]:
     font = quoted(palette.FONT)
-    gap = "0.55" if picture.crowded else "0.6"
+    gap = "0.45" if picture.crowded else "0.75"
     yield f"digraph {quoted(picture.title)} {{"
-    yield f"  graph [rankdir=BT, newrank=true, compound=true, fontname={font}, bgcolor=\"{palette.PAPER}\","
-    yield f"    nodesep={'0.16' if picture.crowded else '0.35'}, ranksep={gap}, pad=0.25, dpi=96, labelloc=t,"
+    yield f'  graph [rankdir=BT, newrank=true, compound=true, fontname={font}, bgcolor="{palette.PAPER}",'
+    yield f"    nodesep={'0.16' if picture.crowded else '0.35'}, ranksep={gap}, pad=0.25, labelloc=t,"
     yield f"    tooltip={label(picture.title)}, label=<{caption(picture)}>];"
     yield f'  node [fontname={font}, fontsize=12, fontcolor="{palette.INK}", shape=plain];'
     yield f'  edge [fontname={font}, fontsize=10, fontcolor="{palette.INK}", arrowsize=0.7];'
     yield ""
     yield '  subgraph "cluster:picture" {'
-    yield f"    graph [peripheries=0, labelloc=b, margin=6, label=<{legend(picture)}>];"
+    yield f"    graph [peripheries=0, labelloc=t, margin=6, label=<{legend(picture)}>];"
     yield from _spine(picture)
     yield ""
     boxed = {name for box in picture.boxes for name in box.members}
@@ -52,15 +57,20 @@ def _graph(picture: Picture) -> Iterator[str]:
         if node.name not in boxed:
             yield f"    {_node(node, picture)}"
     for box in picture.boxes:
-        yield from _box(box, nodes, picture, "    ")
+        yield from _box(box, nodes, "    ", picture)
     yield "  }"
     yield ""
+    captions = list(_caption_ranks(picture.boxes, nodes))
     for rank in picture.ranks:
-        row = [_spine_name(rank)] + [node.name for node in picture.nodes if node.rank == rank]
+        row = [_spine_name(rank), *(_caption_name(box) for box, place in captions if place == rank)]
+        row += [node.name for node in picture.nodes if node.rank == rank]
         yield f"  {{ rank=same; {'; '.join(quoted(name) for name in row)}; }}"
+    for box, place in captions:
+        first = next(name for name in nodes if name in box.members and nodes[name].rank == place)
+        yield f"  {quoted(_caption_name(box))} -> {quoted(first)} [style=invis];"
     yield ""
     for index, edge in enumerate(picture.edges):
-        yield f"  {_edge(edge, index, picture)}"
+        yield f"  {_edge(edge, index, picture, nodes)}"
     yield "}"
 
 
@@ -73,7 +83,11 @@ def _spine(picture: Picture) -> Iterator[str]:
     """Captions of the rows, chained invisibly so that rows keep their order whatever the edges say."""
     for rank in picture.ranks:
         stage, layer, what = rank
-        text = "" if stage != 1 else ("attention" if what == "attention" else "MLP") + (f" {layer}" if layer >= 0 else "")
+        text = (
+            ""
+            if stage != 1
+            else ("attention" if what == "attention" else "MLP") + (f" {layer}" if layer >= 0 else "")
+        )
         yield (
             f'    {quoted(_spine_name(rank))} [shape=plaintext, fontsize=10, fontcolor="{palette.FRAME}",'
             f" group=spine, width=0.9, label={label(text)}, tooltip={label(text)}];"
@@ -82,101 +96,73 @@ def _spine(picture: Picture) -> Iterator[str]:
         yield f"    {quoted(_spine_name(lower))} -> {quoted(_spine_name(upper))} [style=invis, weight=50];"
 
 
-def _box(box: Box, nodes: dict[str, DrawnNode], picture: Picture, indent: str) -> Iterator[str]:
+def _box(box: Box, nodes: dict[str, DrawnNode], indent: str, picture: Picture) -> Iterator[str]:
     fill, border = palette.tint(box.index)
-    name, *role = box.caption
-    text = f'<B>{markup(name)}</B>'
-    if role:
-        text += f'<BR/><FONT POINT-SIZE="9" COLOR="{palette.QUIET}">{markup(role[0])}</FONT>'
     yield f"{indent}subgraph {quoted(f'cluster:{box.index}')} {{"
     yield (
-        f'{indent}  graph [label=<{text}>, labelloc=t, labeljust=l, style="rounded,filled", fillcolor="{fill}",'
-        f' color="{border}", fontsize=11, fontcolor="{palette.INK}", margin=9, peripheries=1,'
-        f" tooltip={label(*box.caption)}];"
+        f'{indent}  graph [label="", style="rounded,filled", fillcolor="{fill}", color="{border}", margin=8,'
+        f" peripheries=1, tooltip={label(*box.caption)}];"
     )
+    yield f"{indent}  {quoted(_caption_name(box))} [label=<{_caption(box)}>, tooltip={label(*box.caption)}];"
     inner = {name for part in box.inner for name in part.members}
     for member in sorted(set(box.members) - inner, key=list(nodes).index):
         yield f"{indent}  {_node(nodes[member], picture)}"
     for part in box.inner:
-        yield from _box(part, nodes, picture, indent + "  ")
+        yield from _box(part, nodes, indent + "  ", picture)
     yield f"{indent}}}"
 
 
+def _caption_ranks(boxes: tuple[Box, ...], nodes: dict[str, DrawnNode]) -> Iterator[tuple[Box, Rank]]:
+    """The row of each box's caption: where it has the fewest members, so that it costs least width."""
+    for box in boxes:
+        counts = Counter(nodes[name].rank for name in box.members)
+        yield box, min(counts, key=lambda rank: (counts[rank], rank))
+        yield from _caption_ranks(box.inner, nodes)
+
+
+def _caption_name(box: Box) -> str:
+    return f"caption:{box.index}"
+
+
+def _caption(box: Box) -> str:
+    """A box's caption is a node: lines are routed around nodes, but across a cluster's own label."""
+    name, *role = box.caption
+    texts = [f'<FONT POINT-SIZE="11"><B>{markup(line)}</B></FONT>' for line in wrapped(name, 20, 3)]
+    texts += [
+        f'<FONT POINT-SIZE="9" COLOR="{palette.QUIET}">{markup(line)}</FONT>'
+        for line in wrapped(" ".join(role), 22, 4)
+    ]
+    rows = [f'<TR><TD ALIGN="LEFT">{text}</TD></TR>' for text in texts]
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{"".join(rows)}</TABLE>'
+
+
 def _node(node: DrawnNode, picture: Picture) -> str:
-    return f"{quoted(node.name)} [label=<{_table(node, picture)}>, tooltip={label(*node.tooltip)}];"
+    return f"{quoted(node.name)} [label=<{table(node, picture)}>, tooltip={label(*node.tooltip)}];"
 
 
-def _table(node: DrawnNode, picture: Picture) -> str:
-    """A node as a table: its name, its tags, and a row of port chips."""
-    fill, ink, border, style = palette.PAPER, palette.INK, palette.FRAME, "ROUNDED"
-    padding = 3
-    if node.kind in ("embed", "logits"):
-        fill, ink, border, padding = palette.BAR, palette.PAPER, palette.BAR, 5
-    elif node.kind == "mlp":
-        fill, style = palette.MLP_FILL, "SOLID"
-    if not node.in_circuit:
-        ink, border = palette.QUIET, palette.NO_EFFECT
-        style = "DASHED" if style == "SOLID" else f"{style},DASHED"
-    wide = ' WIDTH="220"' if node.kind in ("embed", "logits") else ' WIDTH="44"'
-    span = max(1, len(node.chips))
-    title = f'<FONT COLOR="{ink}">{markup(plain(node.name, 40))}</FONT>'
-    rows = [f'<TR><TD COLSPAN="{span}"{wide} CELLPADDING="{padding}">{title}</TD></TR>']
-    for tag in node.tags:
-        text = f'<FONT POINT-SIZE="8" COLOR="{palette.QUIET}">{markup(tag)}</FONT>'
-        rows.append(f'<TR><TD COLSPAN="{span}">{text}</TD></TR>')
-    if node.chips:
-        rows.append("<TR>" + "".join(_chip(node, index) for index in range(len(node.chips))) + "</TR>")
-    doubled = ' CELLSPACING="0"'
-    return (
-        f'<TABLE BORDER="1" CELLBORDER="0"{doubled} CELLPADDING="1" STYLE="{style}" BGCOLOR="{fill}"'
-        f' COLOR="{border}">{"".join(rows)}</TABLE>'
-    )
-
-
-def _chip(node: DrawnNode, index: int) -> str:
-    chip = node.chips[index]
-    fill, ink = palette.port_fill(chip.port), palette.port_ink(chip.port)
-    return (
-        f'<TD PORT="p{index}" BGCOLOR="{fill}" WIDTH="16"><FONT POINT-SIZE="8" COLOR="{ink}">'
-        f"{markup(chip.text)}</FONT></TD>"
-    )
-
-
-def _edge(edge: DrawnEdge, index: int, picture: Picture) -> str:
-    target = next(node for node in picture.nodes if node.name == edge.target)
-    chips = [chip.key for chip in target.chips]
-    port = f":p{chips.index(edge.chip)}:s" if edge.chip in chips else ""
-    fade = "50" if edge.faded else "" if edge.in_circuit else "80"
-    tip = palette.port_fill(edge.port) + fade
+def _edge(edge: DrawnEdge, index: int, picture: Picture, nodes: dict[str, DrawnNode]) -> str:
     attributes = {
         "id": f'"edge{index}"',
-        "color": f'"{edge.colour}{fade}"',
-        "fillcolor": f'"{tip}"',
+        "color": f'"{_colours(edge, picture, nodes)}"',
         "penwidth": f"{width_of(edge, picture):g}",
         "style": palette.line_style(edge.port),
         "tooltip": label(*edge.tooltip),
     }
     if edge.refuted:
         attributes["arrowhead"] = "normaltee"
-    if edge.label:
-        attributes["label"] = f"<{_edge_label(edge)}>"
-        attributes["labeltooltip"] = label(*edge.tooltip)
     listed = ", ".join(f"{key}={value}" for key, value in attributes.items())
-    return f"{quoted(edge.source)} -> {quoted(edge.target)}{port} [{listed}];"
+    end = quoted(edge.target) + port_of(edge, index, nodes[edge.target])
+    return f"{quoted(edge.source)} -> {end} [{listed}];"
 
 
-def _edge_label(edge: DrawnEdge) -> str:
-    """The effect on paper-coloured ground, so that lines crossing it do not strike it out."""
-    mark, _, figure = edge.label.partition(" ")
-    if edge.verdict is None:
-        mark, figure = "", edge.label
-    parts: list[str] = []
-    if mark:
-        parts.append(f'<FONT COLOR="{palette.VERDICT_INK.get(edge.verdict or "", palette.INK)}"><B>{mark}</B></FONT>')
-    if figure:
-        parts.append(f'<FONT COLOR="{edge.colour}">{markup(figure)}</FONT>')
-    frame = f'BORDER="1" COLOR="{palette.REFUTED}" STYLE="ROUNDED"' if edge.refuted else 'BORDER="0"'
-    return (
-        f'<TABLE {frame} CELLBORDER="0" CELLSPACING="0" CELLPADDING="1" BGCOLOR="{palette.PAPER}">'
-        f"<TR><TD>{' '.join(parts)}</TD></TR></TABLE>"
-    )
+def _colours(edge: DrawnEdge, picture: Picture, nodes: dict[str, DrawnNode]) -> str:
+    """Sign along the shaft, port at the tip; a refuted edge is doubled by a line in the colour of refusal."""
+    fade = "50" if edge.faded else "" if edge.in_circuit else "80"
+    shaft = f"{edge.colour}{fade}"
+    if edge.refuted:
+        return f"{palette.REFUTED}:{shaft}"
+    if edge.port == "in":
+        return shaft
+    rows = picture.ranks.index(nodes[edge.target].rank) - picture.ranks.index(nodes[edge.source].rank)
+    tip = min(LONGEST_TIP, max(SHORTEST_TIP, TIP_ROWS / max(1, rows)))
+    return f"{shaft};{1 - tip:.3g}:{palette.port_fill(edge.port)}{fade}"

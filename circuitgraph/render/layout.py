@@ -17,6 +17,7 @@ from circuitgraph.errors import SurroundingsError
 ImageFormat = Literal["svg", "png", "pdf"]
 
 TIMEOUT_SECONDS = 120
+PNG_DPI = 144
 NEXT_STEP = (
     "install pygraphviz >= 2.0 (its wheels carry Graphviz) or Graphviz itself, or write .dot or .mmd, "
     "which need neither"
@@ -55,6 +56,8 @@ def _bundled(dot: str, image_format: ImageFormat) -> bytes:
     with _GRAPHVIZ, _captured_errors() as errors:
         try:
             graph = pygraphviz.AGraph(string=dot)
+            if image_format == "png":
+                graph.graph_attr["dpi"] = str(PNG_DPI)
             try:
                 image = graph.draw(format=image_format, prog="dot")
             finally:
@@ -73,7 +76,7 @@ def _system(dot: str, image_format: ImageFormat) -> bytes:
         raise _UnavailableError("no dot program on the PATH")
     try:
         run = subprocess.run(
-            [program, f"-T{image_format}"],
+            [program, f"-T{image_format}", *([f"-Gdpi={PNG_DPI}"] if image_format == "png" else [])],
             input=dot.encode(),
             capture_output=True,
             timeout=TIMEOUT_SECONDS,
@@ -101,7 +104,8 @@ def _captured_errors() -> Iterator[Callable[[], str]]:
             sink.seek(0)
             return sink.read().decode(errors="replace")
 
-        sys.stderr.flush()
+        if sys.stderr is not None:
+            sys.stderr.flush()
         os.dup2(sink.fileno(), 2)
         try:
             yield said

@@ -10,7 +10,12 @@ from circuitgraph.render import palette
 from circuitgraph.render.picture import Picture
 from circuitgraph.render.text import decimals_for, markup, number, wrapped
 
-PORT_MEANING = {"q": "into a query", "k": "into a key", "v": "into a value", "in": "into an MLP or the logits"}
+PORT_MEANING = {
+    "q": "into a query",
+    "k": "into a key",
+    "v": "into a value",
+    "in": "into an MLP or the logits",
+}
 
 
 def caption(picture: Picture) -> str:
@@ -37,13 +42,12 @@ def _ports(picture: Picture) -> str:
     rows: list[tuple[str, str]] = []
     for port in ("q", "k", "v", "in"):
         if port in used:
-            chip = f'<FONT POINT-SIZE="8" COLOR="{palette.port_ink(port)}">{port if port != "in" else " "}</FONT>'
             sample = _sample(palette.UNMEASURED, 2, palette.line_style(port).upper())
-            rows.append((f'{sample}<TD BGCOLOR="{palette.port_fill(port)}" WIDTH="14">{chip}</TD>', PORT_MEANING[port]))
+            rows.append(
+                (sample + (_chip(port) if port != "in" else '<TD WIDTH="14"></TD>'), PORT_MEANING[port])
+            )
     if any(len(port) > 1 and port != "in" for port in used):
-        chip = f'<FONT POINT-SIZE="8" COLOR="{palette.PAPER}">qkv</FONT>'
-        sample = _sample(palette.UNMEASURED, 2, "SOLID")
-        rows.append((f'{sample}<TD BGCOLOR="{palette.SEVERAL_FILL}" WIDTH="14">{chip}</TD>', "several ports of one head"))
+        rows.append((_sample(palette.UNMEASURED, 2, "SOLID") + _chip("qkv"), "several ports of one head"))
     return _block(rows)
 
 
@@ -71,19 +75,28 @@ def _marks(picture: Picture) -> str:
         if verdict in verdicts:
             ink = palette.VERDICT_INK[verdict]
             cell = f'<FONT POINT-SIZE="11" COLOR="{ink}"><B>{mark}</B></FONT>'
-            frame = f' BORDER="1" COLOR="{ink}" STYLE="ROUNDED"' if verdict == "refuted" else ""
+            frame = f' BORDER="1" COLOR="{ink}"' if verdict == "refuted" else ""
             rows.append((f'<TD WIDTH="16"{frame}>{cell}</TD>', f"claim {verdict}"))
     if any(edge.faded for edge in picture.edges):
         rows.append((_sample(palette.SUPPORTS + "50", 2), "faded: below 8 % of the widest"))
-    if not all(edge.in_circuit for edge in picture.edges) or not all(node.in_circuit for node in picture.nodes):
+    if not all(edge.in_circuit for edge in picture.edges) or not all(
+        node.in_circuit for node in picture.nodes
+    ):
         rows.append((_sample(palette.UNMEASURED + "80", 2), "pale, dashed frame: not in the circuit"))
     return _block(rows)
+
+
+def _chip(port: str) -> str:
+    text = f'<FONT POINT-SIZE="8" COLOR="{palette.port_ink(port)}">{port}</FONT>'
+    return f'<TD BGCOLOR="{palette.port_fill(port)}" WIDTH="14">{text}</TD>'
 
 
 def _sample(colour: str, width: int, style: str = "SOLID") -> str:
     """A cell that shows a line of that colour, width and style: the bottom side of an empty box."""
     line = f'BORDER="{width}" SIDES="B" COLOR="{colour}" STYLE="{style}"'
-    return f'<TD><TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0"><TR><TD {line} WIDTH="26" HEIGHT="5" FIXEDSIZE="TRUE"></TD></TR></TABLE></TD>'
+    # Graphviz counts the border on all four sides, drawn or not
+    cell = f'<TD {line} WIDTH="26" HEIGHT="{2 * width + 1}" FIXEDSIZE="TRUE"></TD>'
+    return f'<TD><TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{cell}</TR></TABLE></TD>'
 
 
 def _block(rows: list[tuple[str, str]]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from circuitgraph.render import palette
 from circuitgraph.render.dot import width_of
 from circuitgraph.render.picture import Box, DrawnEdge, DrawnNode, Picture
-from circuitgraph.render.text import mermaid, plain
+from circuitgraph.render.text import mermaid, plain, yaml_string
 
 SHAPES = {"head": ('("', '")'), "mlp": ('["', '"]'), "embed": ('[["', '"]]'), "logits": ('[["', '"]]')}
 DASHES = {"dashed": "8 4", "dotted": "2 3"}
@@ -20,7 +20,7 @@ def mermaid_text(picture: Picture) -> str:
 
 def _chart(picture: Picture) -> Iterator[str]:
     yield "---"
-    yield f'title: "{mermaid(picture.title)}"'
+    yield f"title: {yaml_string(picture.title)}"
     yield "---"
     yield "flowchart BT"
     for text in (*picture.facts, *picture.notes):
@@ -66,14 +66,15 @@ def _box(box: Box, nodes: dict[str, DrawnNode], ids: dict[str, str], indent: str
 def _edge_text(edge: DrawnEdge) -> str:
     port = "" if edge.port == "in" else edge.port
     at = "" if edge.position is None else f"@{plain(edge.position, 24)}"
-    return mermaid(" ".join(part for part in (port + at, edge.label) if part))
+    return mermaid(" ".join(part for part in (port + at, edge.mark, edge.figure) if part))
 
 
 def _styles(picture: Picture) -> Iterator[str]:
     yield f"  classDef head fill:{palette.PAPER},stroke:{palette.FRAME},color:{palette.INK}"
     yield f"  classDef mlp fill:{palette.MLP_FILL},stroke:{palette.FRAME},color:{palette.INK}"
     yield f"  classDef bar fill:{palette.BAR},stroke:{palette.BAR},color:{palette.PAPER}"
-    yield f"  classDef outside fill:{palette.PAPER},stroke:{palette.NO_EFFECT},color:{palette.QUIET},stroke-dasharray:4 3"
+    outside = f"fill:{palette.PAPER},stroke:{palette.NO_EFFECT},color:{palette.QUIET}"
+    yield f"  classDef outside {outside},stroke-dasharray:4 3"
     for box in _all_boxes(picture.boxes):
         fill, border = palette.tint(box.index)
         yield f"  style g{box.index} fill:{fill},stroke:{border},color:{palette.INK}"

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import networkx as nx
 
 from circuitgraph.render import palette
-from circuitgraph.render.picture import METHOD_ORDER, Picture, edge_name, effect_of
+from circuitgraph.render.compose import METHOD_ORDER, edge_name, effect_of
+from circuitgraph.render.picture import Picture
 from circuitgraph.render.text import decimals_for, markup, number, plain
 
 STYLE = f"""
 :root {{ color-scheme: light; }}
-body {{ font: 15px/1.5 system-ui, Helvetica, Arial, sans-serif; color: {palette.INK}; background: {palette.PAPER};
-  margin: 2rem auto; padding: 0 1.5rem; max-width: 1400px; }}
+body {{ font: 15px/1.5 system-ui, Helvetica, Arial, sans-serif; color: {palette.INK};
+  background: {palette.PAPER}; margin: 2rem auto; padding: 0 1.5rem; max-width: 1400px; }}
 figure {{ margin: 0 0 2rem; overflow-x: auto; text-align: center; }}
 figure svg {{ max-width: 100%; height: auto; }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
@@ -63,13 +64,17 @@ def _table(graph: nx.MultiDiGraph, picture: Picture) -> Iterator[str]:
     if picture.method is not None and picture.method not in methods:
         methods.append(picture.method)
     order = {(edge.source, edge.target, key): i for i, edge in enumerate(picture.edges) for key in edge.keys}
-    rows.sort(key=lambda e: (-abs(effect_of(e[3], picture.method) or 0.0), order[str(e[0]), str(e[1]), str(e[2])]))
+    rows.sort(
+        key=lambda e: (-abs(effect_of(e[3], picture.method) or 0.0), order[str(e[0]), str(e[1]), str(e[2])])
+    )
     largest = max((abs(effect_of(data, m) or 0.0) for *_, data in rows for m in methods), default=0.0)
     decimals = decimals_for(largest)
     unit = f", {picture.unit}" if picture.unit else ""
     yield "<table>"
     yield f"<caption>{len(rows)} edges, effect on the metric when corrupted{markup(unit)}</caption>"
-    heads = "".join(f'<th class="figure">{markup(m.replace("_", "-"))}</th><th>95 % interval</th>' for m in methods)
+    heads = "".join(
+        f'<th class="figure">{markup(m.replace("_", "-"))}</th><th>95 % interval</th>' for m in methods
+    )
     yield f"<thead><tr><th>edge</th>{heads}<th>verdict</th></tr></thead>"
     yield "<tbody>"
     for source, target, key, data in rows[:TABLE_ROWS]:
@@ -79,7 +84,8 @@ def _table(graph: nx.MultiDiGraph, picture: Picture) -> Iterator[str]:
         name = markup(edge_name(str(source), str(target), data, str(key)))
         outside = "" if data.get("in_circuit", True) else ' class="outside" title="not in the circuit"'
         refuted = ' class="refuted"' if verdict == "refuted" else ""
-        yield f"<tr{outside}><td><code>{name}</code></td>{cells}<td{refuted}>{mark} {markup(plain(verdict))}</td></tr>"
+        judged = f"<td{refuted}>{mark} {markup(plain(verdict))}</td>"
+        yield f"<tr{outside}><td><code>{name}</code></td>{cells}{judged}</tr>"
     yield "</tbody>"
     yield "</table>"
     if len(rows) > TABLE_ROWS:
@@ -93,6 +99,5 @@ def _effect_cells(data: dict[str, object], method: str, decimals: int) -> str:
     sign = "lowers" if effect < 0 else "raises" if effect > 0 else ""
     low, high = effect_of(data, f"{method}_low"), effect_of(data, f"{method}_high")
     interval = "" if low is None or high is None else f"[{number(low, decimals)}, {number(high, decimals)}]"
-    return (
-        f'<td class="figure {sign}">{number(effect, decimals, signed=True)}</td><td class="interval">{interval}</td>'
-    )
+    figure = number(effect, decimals, signed=True)
+    return f'<td class="figure {sign}">{figure}</td><td class="interval">{interval}</td>'

@@ -1,8 +1,9 @@
 """Colours and line styles of the diagrams.
 
-Nothing is told by colour alone: the sign of an effect is colour and printed number or tooltip, the port is the
-chip's letter, the tip's colour and the line style, a verdict is a mark. The hues are those of Okabe & Ito 2008
-("Color universal design"), which stay apart under the common kinds of colour blindness.
+Nothing is told by colour alone: the sign of an effect is the line's colour and a printed number or tooltip,
+the port is the chip's letter, the tip's colour and the line style, a verdict is a mark. The hues are those of
+Okabe & Ito 2008 ("Color universal design"), which stay apart under the common kinds of colour blindness;
+their yellow is darkened, since a thin yellow line is lost on white.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ FRAME: Final = "#8A94A3"
 MLP_FILL: Final = "#E6E9EE"
 
 # fill (chip background, arrow tip) and the ink that reads on it
-PORT_FILL: Final[dict[str, str]] = {"q": "#CC79A7", "k": "#009E73", "v": "#F0E442", "in": "#4A5260"}
+PORT_FILL: Final[dict[str, str]] = {"q": "#CC79A7", "k": "#009E73", "v": "#D2A900", "in": "#4A5260"}
 PORT_INK: Final[dict[str, str]] = {"q": "#FFFFFF", "k": "#FFFFFF", "v": "#1F2733", "in": "#FFFFFF"}
 SEVERAL_FILL: Final = "#4A5260"
 LINE_STYLE: Final[dict[str, str]] = {"q": "dashed", "k": "dotted", "v": "solid", "in": "solid"}

@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-import networkx as nx
-
-from circuitgraph.errors import InputError, Problem
 from circuitgraph.render import palette
-from circuitgraph.render.text import decimals_for, number, plain
-
-METHOD_ORDER = ("exact", "eap_ig", "eap")
-PORT_ORDER = {"q": 0, "k": 1, "v": 2, "in": 3}
-
-LABELLED_EDGES = 20
-"""Up to this many edges each prints its effect; above it only verdicts are printed."""
-FADED_BELOW = 0.08
-"""In a crowded diagram, edges below this share of the largest effect are faded."""
-DRAWN_EDGES = 400
-"""More lines than this are unreadable and slow to lay out: the strongest are drawn and the title says so."""
 
 Rank = tuple[int, int, str]
 """(stage, layer, what): stage 0 embed, 1 blocks, 2 logits; `what` orders attention before the MLP."""
@@ -29,11 +12,19 @@ Rank = tuple[int, int, str]
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A port of a node as drawn: the little labelled cell that edges end in."""
+    """A port of a node as drawn: the little labelled cell that edges end in.
+
+    Attributes:
+        key: Port and position ("q@END").
+        text: What it says, empty for the one port of an MLP or of logits.
+        slots: The places under it, at least one: an edge whose effect or verdict is printed there (its index
+            in `Picture.edges`), or None for the place that all other edges share.
+    """
 
     key: str
     port: str
     text: str
+    slots: tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +49,8 @@ class DrawnEdge:
         port: "q", "k", "v", "in", or several letters.
         effect: Mean effect in the metric's unit, None where not measured.
         share: |effect| over the largest drawn, 0 where not measured.
-        label: What is printed beside it, empty for nothing.
+        mark: Sign of its verdict, empty without one.
+        figure: Its effect as printed, empty where not measured or where the diagram is crowded.
     """
 
     source: str
@@ -70,7 +62,8 @@ class DrawnEdge:
     share: float
     verdict: str | None
     in_circuit: bool
-    label: str
+    mark: str
+    figure: str
     faded: bool
     tooltip: tuple[str, ...]
 
@@ -125,291 +118,3 @@ class Picture:
     def ranks(self) -> tuple[Rank, ...]:
         """The ranks in use, from embed to logits."""
         return tuple(sorted({dot.rank for dot in self.nodes}))
-
-
-def compose(
-    graph: nx.MultiDiGraph,
-    *,
-    method: str | None = None,
-    only_circuit: bool = True,
-    min_effect: float | None = None,
-) -> Picture:
-    """Decide what a diagram of `graph` shows.
-
-    Args:
-        graph: A circuit's graph as `circuitgraph.report.graph` makes it, measured or not.
-        method: Whose effects give width and sign ("exact", "eap", "eap-ig"); the best measured one if None.
-        only_circuit: Leave out edges that are not in the circuit, unless a claim names them.
-        min_effect: Leave out edges whose |effect| is measured and smaller, unless a claim names them.
-
-    Raises:
-        InputError: `method` was not measured, or `min_effect` is no finite number >= 0.
-    """
-    _check_minimum(min_effect)
-    chosen = _method(graph, method)
-    every = sorted(graph.edges(keys=True, data=True), key=lambda e: _edge_order(graph, e))
-    wanted = [e for e in every if e[3].get("in_circuit", True) or e[3].get("verdict") or not only_circuit]
-    strong = [e for e in wanted if _strong_enough(e[3], chosen, min_effect)]
-    effects = [abs(x) for e in strong if (x := effect_of(e[3], chosen)) is not None]
-    largest = max(effects, default=0.0)
-    decimals = decimals_for(largest)
-    crowded = len(strong) > LABELLED_EDGES
-
-    lines = [_line(e, chosen, largest, decimals, crowded, _unit(graph)) for e in strong]
-    if crowded:
-        lines = _merged(lines)
-    notes: list[str] = []
-    if len(strong) < len(wanted):
-        notes.append(f"{len(wanted) - len(strong)} edges with |effect| < {number(min_effect or 0.0, decimals)} not drawn")
-    if len(lines) > DRAWN_EDGES:
-        notes.append(f"only the {DRAWN_EDGES} strongest of {len(lines)} lines drawn")
-        lines = _strongest(lines, DRAWN_EDGES)
-
-    nodes = _nodes(graph, lines, only_circuit)
-    names = {dot.name for dot in nodes}
-    boxes, tags = _boxes(graph.graph.get("groups") or (), names)
-    return Picture(
-        title=plain(graph.graph.get("name") or "circuit", 90),
-        about=plain(graph.graph.get("about") or "", 400),
-        facts=_facts(graph, decimals),
-        notes=tuple(notes),
-        nodes=tuple(replace(dot, tags=tags.get(dot.name, ())) for dot in nodes),
-        edges=tuple(lines),
-        boxes=boxes,
-        method=chosen,
-        unit=_unit(graph),
-        largest=largest,
-        crowded=crowded,
-    )
-
-
-def effect_of(data: Mapping[str, Any], method: str | None) -> float | None:
-    """The edge's effect by `method`, None where not measured or not finite."""
-    value = None if method is None else data.get(method)
-    if value is None or not math.isfinite(float(value)):
-        return None
-    return float(value)
-
-
-def _check_minimum(min_effect: float | None) -> None:
-    if min_effect is not None and not (math.isfinite(min_effect) and min_effect >= 0):
-        raise InputError(
-            Problem("bad-minimum", f"min_effect is {min_effect}: a finite number >= 0 is needed", "min_effect")
-        )
-
-
-def _method(graph: nx.MultiDiGraph, asked: str | None) -> str | None:
-    """Attribute name of the method drawn; methods are "eap-ig" to people and `eap_ig` as attributes."""
-    listed = [str(name).replace("-", "_") for name in graph.graph.get("methods") or ()]
-    known = dict.fromkeys([*METHOD_ORDER, *listed])
-    measured = [m for m in known if any(m in data for *_, data in graph.edges(data=True))]
-    if asked is None:
-        return measured[0] if measured else None
-    name = asked.replace("-", "_")
-    if name not in measured:
-        has = ", ".join(m.replace("_", "-") for m in measured) or "no effects at all: run validate or attribute"
-        raise InputError(
-            Problem("no-such-method", f'method "{plain(asked)}" was not measured: the graph has {has}', "method")
-        )
-    return name
-
-
-def _unit(graph: nx.MultiDiGraph) -> str:
-    return plain(graph.graph.get("unit") or "", 24)
-
-
-def rank_of(data: Mapping[str, Any]) -> Rank:
-    """The horizontal line a node sits on: embed, then per layer attention and MLP, then logits."""
-    kind = str(data.get("kind", "head"))
-    if kind in ("embed", "logits"):
-        return (0 if kind == "embed" else 2, -1, kind)
-    layer = data.get("layer")
-    return (1, int(layer) if layer is not None else -1, "mlp" if kind == "mlp" else "attention")
-
-
-def _node_order(name: str, data: Mapping[str, Any]) -> tuple[Rank, int, str]:
-    head = data.get("head")
-    return (rank_of(data), int(head) if head is not None else -1, name)
-
-
-def _edge_order(graph: nx.MultiDiGraph, edge: tuple[Any, ...]) -> tuple[Any, ...]:
-    source, target, key, data = edge
-    port = PORT_ORDER.get(str(data.get("port", key)), 9)
-    nodes = graph.nodes
-    return (_node_order(target, nodes[target]), port, _node_order(source, nodes[source]), str(key))
-
-
-def _strong_enough(data: Mapping[str, Any], method: str | None, minimum: float | None) -> bool:
-    effect = effect_of(data, method)
-    return minimum is None or effect is None or abs(effect) >= minimum or bool(data.get("verdict"))
-
-
-def _line(
-    edge: tuple[Any, ...], method: str | None, largest: float, decimals: int, crowded: bool, unit: str
-) -> DrawnEdge:
-    source, target, key, data = edge
-    effect = effect_of(data, method)
-    share = abs(effect) / largest if effect is not None and largest > 0 else 0.0
-    verdict = data.get("verdict")
-    mark = palette.VERDICT_MARK.get(str(verdict), "") if verdict else ""
-    figure = "" if effect is None or crowded else number(effect, decimals, signed=True)
-    return DrawnEdge(
-        source=str(source),
-        target=str(target),
-        keys=(str(key),),
-        port=str(data.get("port", key)),
-        position=None if data.get("position") is None else str(data["position"]),
-        effect=effect,
-        share=share,
-        verdict=str(verdict) if verdict else None,
-        in_circuit=bool(data.get("in_circuit", True)),
-        label=" ".join(part for part in (mark, figure) if part),
-        faded=crowded and method is not None and not verdict and share < FADED_BELOW,
-        tooltip=tuple(_tooltip(edge, decimals, unit)),
-    )
-
-
-def edge_name(source: str, target: str, data: Mapping[str, Any], key: str) -> str:
-    """Canonical text of an edge: a0.h3 -> a1.h1.k@END."""
-    port = str(data.get("port", key))
-    at = "" if data.get("position") is None else f"@{data['position']}"
-    return plain(f"{source} -> {target}{'' if port == 'in' else '.' + port}{at}")
-
-
-def _tooltip(edge: tuple[Any, ...], decimals: int, unit: str) -> Iterable[str]:
-    source, target, key, data = edge
-    yield edge_name(str(source), str(target), data, str(key))
-    found = [name for name in METHOD_ORDER if effect_of(data, name) is not None]
-    for name in found:
-        text = f"{name.replace('_', '-')}: {number(float(data[name]), decimals, signed=True)} {unit}".rstrip()
-        low, high = effect_of(data, f"{name}_low"), effect_of(data, f"{name}_high")
-        if low is not None and high is not None:
-            text += f" [{number(low, decimals)}, {number(high, decimals)}]"
-        yield text
-    if not found:
-        yield "not measured"
-    if data.get("verdict"):
-        yield f"claim {plain(data['verdict'])}"
-    if not data.get("in_circuit", True):
-        yield "not in the circuit"
-
-
-def _merged(lines: list[DrawnEdge]) -> list[DrawnEdge]:
-    """Unmeasured, unjudged edges of the same pair and position as one line: its port reads "qkv"."""
-    bundles: dict[tuple[object, ...], list[DrawnEdge]] = {}
-    for line in lines:
-        alone = line.effect is not None or line.verdict is not None
-        one = (line.source, line.target, line.position, line.in_circuit)
-        bundles.setdefault((*one, line.keys) if alone else one, []).append(line)
-    return [
-        replace(
-            bundle[0],
-            keys=tuple(key for line in bundle for key in line.keys),
-            port="".join(line.port for line in bundle),
-            tooltip=tuple(text for line in bundle for text in line.tooltip[:1]) + bundle[0].tooltip[1:],
-        )
-        for bundle in bundles.values()
-    ]
-
-
-def _strongest(lines: list[DrawnEdge], count: int) -> list[DrawnEdge]:
-    """The `count` lines to keep, in their order: judged ones first, then the circuit's, then by size."""
-    order = sorted(range(len(lines)), key=lambda i: (not lines[i].verdict, not lines[i].in_circuit, -lines[i].share, i))
-    kept = set(order[:count])
-    return [line for i, line in enumerate(lines) if i in kept]
-
-
-def _nodes(graph: nx.MultiDiGraph, lines: list[DrawnEdge], only_circuit: bool) -> list[DrawnNode]:
-    touched = {line.source for line in lines} | {line.target for line in lines}
-    chips: dict[str, dict[str, Chip]] = {}
-    for line in lines:
-        if line.port == "in" and line.position is None:
-            continue
-        at = "" if line.position is None else f"@{plain(line.position, 24)}"
-        text = (line.port if line.port != "in" else "") + at
-        chips.setdefault(line.target, {})[line.chip] = Chip(line.chip, line.port, text)
-    nodes: list[DrawnNode] = []
-    for name, data in sorted(graph.nodes(data=True), key=lambda item: _node_order(*item)):
-        in_circuit = bool(data.get("in_circuit", True))
-        if not (name in touched or (in_circuit and only_circuit)):
-            continue
-        own = sorted(chips.get(name, {}).values(), key=lambda c: (PORT_ORDER.get(c.port[:1], 9), len(c.port), c.key))
-        nodes.append(
-            DrawnNode(
-                name=str(name),
-                kind=str(data.get("kind", "head")),
-                rank=rank_of(data),
-                chips=tuple(own),
-                tags=(),
-                in_circuit=in_circuit,
-                tooltip=tuple(_about_node(str(name), data, in_circuit)),
-            )
-        )
-    return nodes
-
-
-def _about_node(name: str, data: Mapping[str, Any], in_circuit: bool) -> Iterable[str]:
-    yield plain(name)
-    groups = [plain(group, 40) for group in data.get("groups") or ()]
-    if groups:
-        yield f"in {', '.join(groups)}"
-    if not in_circuit:
-        yield "not in the circuit"
-
-
-def _boxes(
-    groups: Iterable[Mapping[str, Any]], drawn: set[str]
-) -> tuple[tuple[Box, ...], dict[str, tuple[str, ...]]]:
-    """Boxes that nest or are apart, largest outside; a group that would cut a box is a tag on its members."""
-    boxes: list[tuple[Box, frozenset[str]]] = []
-    tags: dict[str, tuple[str, ...]] = {}
-    declared = [(index, group, frozenset(map(str, group.get("members") or ())) & drawn) for index, group in enumerate(groups)]
-    for index, group, members in sorted(declared, key=lambda item: (-len(item[2]), item[0])):
-        if not members:
-            continue
-        name = plain(group.get("name") or "group", 48)
-        nests = all(members < other or not members & other for _, other in boxes)
-        if nests:
-            boxes.append((Box(name, index, tuple(_caption(name, group)), tuple(sorted(members))), members))
-        else:
-            for member in members:
-                tags[member] = (*tags.get(member, ()), name)
-    return _nested(boxes), tags
-
-
-def _nested(boxes: list[tuple[Box, frozenset[str]]]) -> tuple[Box, ...]:
-    """Boxes put inside the smallest box that holds them; `boxes` are sorted from large to small."""
-    top: list[Box] = []
-    rest = list(boxes)
-    while rest:
-        box, members = rest.pop(0)
-        inside = [pair for pair in rest if pair[1] < members]
-        rest = [pair for pair in rest if not pair[1] < members]
-        top.append(replace(box, inner=_nested(inside)))
-    return tuple(sorted(top, key=lambda box: box.index))
-
-
-def _caption(name: str, group: Mapping[str, Any]) -> Iterable[str]:
-    at = group.get("at")
-    yield name if at is None else f"{name} @{plain(at, 24)}"
-    if group.get("role"):
-        yield plain(group["role"], 90)
-
-
-def _facts(graph: nx.MultiDiGraph, decimals: int) -> tuple[str, ...]:
-    """What a result must name: model, metric on the clean and the ablated run, n, rule, ablation."""
-    about = graph.graph
-    metric = plain(about.get("metric") or "metric", 40)
-    clean, ablated = about.get("metric_clean"), about.get("metric_corrupt")
-    first = [plain(about["model"], 60)] if about.get("model") else []
-    if clean is not None and ablated is not None:
-        unit = f" {_unit(graph)}" if _unit(graph) else ""
-        runs = f"{number(float(clean), 2)} clean → {number(float(ablated), 2)} ablated"
-        first.append(f"{metric} {runs}{unit}")
-    else:
-        first.append(metric)
-    if about.get("examples") is not None:
-        first.append(f"n = {about['examples']}")
-    rule = f"rule: {plain(about.get('rule') or 'circuit', 40)}"
-    ablation = f"ablation: {plain(about.get('ablation') or 'corrupt', 60)}"
-    return (" · ".join(first), f"{rule} · {ablation}")

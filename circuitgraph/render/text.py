@@ -6,6 +6,7 @@ Names, roles and `about` come from whoever wrote the spec; nothing of theirs may
 from __future__ import annotations
 
 import html
+import json
 import math
 import textwrap
 
@@ -35,7 +36,7 @@ def wrapped(text: object, width: int, lines: int) -> list[str]:
 
 
 def decimals_for(largest: float) -> int:
-    """Decimals that give the largest number of a diagram three significant digits, at least 2 and at most 6."""
+    """Decimals that give the largest number of a diagram three significant digits: from 2 to 6."""
     if not math.isfinite(largest) or largest <= 0:
         return 2
     return min(6, max(2, 2 - math.floor(math.log10(largest))))
@@ -69,6 +70,12 @@ def _escaped(line: str) -> str:
 def markup(text: str) -> str:
     """`text` inside an HTML-like DOT label, or inside HTML."""
     return html.escape(text, quote=True)
+
+
+def yaml_string(text: str) -> str:
+    """`text` as a quoted YAML scalar without a character that a surrounding page could read as markup."""
+    quoted_text = json.dumps(text, ensure_ascii=False)
+    return "".join(f"\\u{ord(c):04x}" if c in "<>&" else c for c in quoted_text)
 
 
 def mermaid(text: str) -> str:

@@ -14,6 +14,7 @@ from circuitgraph.resolve.selectors import Selector
 
 _ARROW = re.compile(r"->|→")
 _WRONG_ARROW = re.compile(r"--+>|<[-=]+|←|[=~]+>|⇒|⟶")
+_HAS = {"head": "heads have q, k, v", "mlp": "MLPs have one port, in", "logits": "logits has one port, in"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,8 @@ def split_chain(text: str, *, what: str = "an edge", ends: str = "a -> b") -> tu
     if wrong := _WRONG_ARROW.search(text):
         raise Mistake(
             "bad-arrow",
-            f"{quoted(text.strip())}: {quoted(wrong[0])} is no arrow: {what} is written {ends}, from the writer "
-            "to the reader",
+            f"{quoted(text.strip())}: {quoted(wrong[0])} is no arrow: {what} is written {ends}, from the "
+            "writer to the reader",
         )
     hops = tuple(hop.strip() for hop in _ARROW.split(text))
     if hops == ("",):
@@ -71,15 +72,30 @@ def split_chain(text: str, *, what: str = "an edge", ends: str = "a -> b") -> tu
         raise Mistake("single-hop", f"{quoted(text.strip())} is one name: {what} is written {ends}")
     for index, hop in enumerate(hops):
         if not hop:
-            side = "before the first" if index == 0 else "after the last" if index == len(hops) - 1 else "between two"
-            raise Mistake("empty-hop", f"{quoted(text.strip())} lacks a name {side} arrow{'s' * (side == 'between two')}")
+            side = (
+                "before the first"
+                if index == 0
+                else "after the last"
+                if index == len(hops) - 1
+                else "between two"
+            )
+            raise Mistake(
+                "empty-hop",
+                f"{quoted(text.strip())} lacks a name {side} arrow{'s' * (side == 'between two')}",
+            )
     return hops
 
 
 def read_chain(
-    texts: tuple[str, ...], scope: Scope, report: Callable[[Mistake], None]
+    texts: tuple[str, ...], scope: Scope, report: Callable[[Mistake], None], *, stars: bool = False
 ) -> tuple[Hop, ...] | None:
     """Look up every hop of a chain; report what is wrong with each.
+
+    Args:
+        texts: The names of the chain.
+        scope: The model and the groups.
+        report: Called with every mistake.
+        stars: Whether `**` may stand for any number of components (in paths).
 
     Returns:
         The hops, or None where one of them is wrong (reported here, or before).
@@ -88,7 +104,7 @@ def read_chain(
     for index, text in enumerate(texts):
         try:
             selector = scope.read(text)
-            hop = Hop(selector, () if selector.kind == "any" else scope.members(selector))
+            hop = Hop(selector, () if selector.kind == "any" and stars else scope.members(selector))
             _check_role(hop, first=index == 0, last=index == len(texts) - 1)
             hops.append(hop)
         except Mistake as mistake:
@@ -120,27 +136,21 @@ def _check_role(hop: Hop, *, first: bool, last: bool) -> None:
             f"write {selector.base}",
         )
     lacking = [
-        port for port in selector.ports if all(port not in hop.ports_of(member.node) for member in hop.members)
+        port
+        for port in selector.ports
+        if all(port not in hop.ports_of(member.node) for member in hop.members)
     ]
     if lacking:
         kinds = {member.node.kind for member in hop.members}
-        has = "q, k, v" if kinds == {"head"} else "in" if "head" not in kinds else "q, k, v and in"
-        what = selector.base if hop.named or selector.kind == "group" else f"every node of {selector.base}"
-        raise Mistake(
-            "no-such-port",
-            f"{selector.text}: {selector.base} has no port {', '.join(lacking)}: {_has(what, has)}",
-        )
-
-
-def _has(what: str, ports: str) -> str:
-    return f"{what} has {'the one port' if ports == 'in' else 'the ports'} {ports}"
+        has = " and ".join(words for kind, words in _HAS.items() if kind in kinds)
+        raise Mistake("no-such-port", f"{selector.base} has no port {', '.join(lacking)}: {has}")
 
 
 def pair_position(source: Hop, target: Hop, *, first: bool) -> str | None:
     """The position of the edges between two neighbouring hops, or None for everywhere.
 
-    `@POS` may stand at either end. An edge into k or v lives at a source token, another row than the one where
-    the reader then writes: inside a chain the position of a hop whose written ports are k and v only
+    `@POS` may stand at either end. An edge into k or v lives at a source token, another row than the one
+    where the reader then writes: inside a chain the position of a hop whose written ports are k and v only
     belongs to the edge into it, not to the one out of it.
 
     Args:
@@ -158,8 +168,8 @@ def pair_position(source: Hop, target: Hop, *, first: bool) -> str | None:
     if before is not None and after is not None and before != after:
         raise Mistake(
             "position-conflict",
-            f"{shown(source)} -> {shown(target)} is at {before} at one end and at {after} at the other: an edge "
-            "lives at one position of the stream",
+            f"{shown(source)} -> {shown(target)} is at {before} at one end and at {after} at the other: an "
+            "edge lives at one position of the stream",
             "write the position once",
         )
     return after if before is None else before

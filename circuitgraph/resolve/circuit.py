@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from circuitgraph.arch.residual import ResidualGraph
-from circuitgraph.names import Edge, Node, Path, Port
+from circuitgraph.names import EMBED, Edge, Node, Path, Port
 from circuitgraph.spec.model import Claim
 
 Where = tuple[str | int, ...]
@@ -108,8 +108,14 @@ class Circuit:
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
-        """Every node an edge touches and every group member, in causal order, logits last."""
+        """Every node an edge touches and every group member, in causal order, logits last.
+
+        Under the rule `path` the circuit is its paths, and their nodes count too.
+        """
         touched = {edge.source for edge in self.edges} | {edge.target.node for edge in self.edges}
+        if self.rule == "path":
+            for path in (path for paths in self.paths.values() for path in paths):
+                touched.update((EMBED, *(port.node for port in path.via)))
         touched.update(member for group in self.groups.values() for member in group.members)
         return tuple(node for node in self.graph.nodes if node in touched)
 
@@ -135,6 +141,4 @@ def causal_order(graph: ResidualGraph, edges: Iterable[Edge]) -> tuple[Edge, ...
     """Edges sorted by reader port, then writer, then position, each once."""
     ports: dict[Port, int] = graph.port_index
     writers = graph.writer_index
-    return tuple(
-        sorted(set(edges), key=lambda e: (ports[e.target], writers[e.source], e.position or ""))
-    )
+    return tuple(sorted(set(edges), key=lambda e: (ports[e.target], writers[e.source], e.position or "")))

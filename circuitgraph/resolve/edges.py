@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from circuitgraph.arch.residual import ResidualGraph
 from circuitgraph.names import EMBED, LOGITS, Edge, Node, Port
 from circuitgraph.resolve.arrows import Hop, pair_position, read_chain, shown, split_chain
 from circuitgraph.resolve.circuit import Origin, Where
 from circuitgraph.resolve.groups import Member, Scope
-from circuitgraph.resolve.problems import Mistake, Problems, plural, where_text
+from circuitgraph.resolve.problems import Mistake, Problems, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,8 @@ def _places(
     if source.named or source.selector.kind == "group":
         raise Mistake(
             "position-conflict",
-            f"{source.selector.base} writes at {' and '.join(allowed)} only (its group says at: "
-            f"{', '.join(allowed)}), so no edge leaves {'it' if source.named else str(member.node)} at {position}",
+            f"{source.selector.base} writes at {' and '.join(allowed)} only (at: of its group), so no edge "
+            f"leaves it at {position}",
             f"write @{allowed[0]}, or leave the position out",
         )
     return None
@@ -99,7 +100,9 @@ def impossible_pair(source: Hop, target: Hop, writer: Node, reader: Node, graph:
     """Why two named nodes cannot be joined in this direction."""
     text = f"{shown(source)} -> {shown(target)}"
     if writer == reader:
-        return Mistake("self-edge", f"{text} joins {writer} to itself: a component cannot read what it writes")
+        return Mistake(
+            "self-edge", f"{text} joins {writer} to itself: a component cannot read what it writes"
+        )
     if any(graph.allows(reader, port) for port in graph.ports_of(writer)):
         return Mistake(
             "backwards-edge",
@@ -109,13 +112,15 @@ def impossible_pair(source: Hop, target: Hop, writer: Node, reader: Node, graph:
     kind = "heads" if writer.kind == reader.kind == "head" else "components"
     return Mistake(
         "same-layer-edge",
-        f"{text} joins two {kind} of layer {writer.layer} that read the same stream: a writer must come before "
-        "its reader",
+        f"{text} joins two {kind} of layer {writer.layer} that read the same stream: a writer must come "
+        "before its reader",
     )
 
 
 def _reversed(source: Hop, target: Hop, writer: Node, reader: Node) -> str:
-    ports = "".join(target.selector.ports) if writer.kind == "head" and "in" not in target.selector.ports else ""
+    ports = (
+        "".join(target.selector.ports) if writer.kind == "head" and "in" not in target.selector.ports else ""
+    )
     position = target.selector.position or source.selector.position
     return f"{reader} -> {writer}{'.' * bool(ports)}{ports}{'' if position is None else f'@{position}'}"
 
@@ -158,7 +163,7 @@ class EdgeSetBuilder:
         if hops is None:
             return
         origin = Origin(where, text.strip())
-        for index, (source, target) in enumerate(zip(hops, hops[1:], strict=False)):
+        for index, (source, target) in enumerate(pairwise(hops)):
             try:
                 expansion = expand_pair(source, target, self._scope, first=index == 0)
             except Mistake as mistake:
@@ -168,7 +173,7 @@ class EdgeSetBuilder:
             self._merge(origin, expansion.edges)
 
     def add_all(self, nodes: Iterable[Node], where: Where) -> None:
-        """Add every possible edge among `nodes`, `embed` and `logits`, each at the places its source writes."""
+        """Add every possible edge among `nodes`, `embed` and `logits`, at the places its source writes."""
         origin = (Origin(where, "every edge among the nodes"),)
         kept = {EMBED, LOGITS, *nodes}
         limits, graph = self._scope.limits, self._scope.graph
@@ -184,14 +189,14 @@ class EdgeSetBuilder:
                         self.origins[Edge(writer, port, place)] = origin
 
     def absorb(self) -> None:
-        """Drop edges at a position that are there everywhere; the edge everywhere takes over their origins."""
+        """Drop edges at a position that are there everywhere; the one everywhere takes over their origins."""
         absorbed: dict[tuple[str, str], int] = {}
         for edge in [edge for edge in self.origins if edge.position is not None]:
             whole = edge.everywhere
             if whole in self.origins:
                 gone, kept = self.origins.pop(edge), self.origins[whole]
                 self.origins[whole] = _joined(kept, gone)
-                key = (where_text(gone[0].where), where_text(kept[0].where))
+                key = (self._problems.written(gone[0].where), self._problems.written(kept[0].where))
                 absorbed[key] = absorbed.get(key, 0) + 1
         for (gone, kept), count in absorbed.items():
             self._problems.notes.append(
@@ -203,7 +208,8 @@ class EdgeSetBuilder:
             total = expansion.dropped + len({edge.everywhere for edge in expansion.edges})
             self._problems.note(
                 where,
-                f"{expansion.dropped:,} of the {plural(total, 'pair')} of {pair} cannot be edges and are left out",
+                f"{expansion.dropped:,} of the {plural(total, 'pair')} of {pair} cannot be edges and are "
+                "left out",
             )
         for node in expansion.limited:
             places = ", ".join(f"@{place}" for place in self._scope.limits[node])
@@ -214,7 +220,7 @@ class EdgeSetBuilder:
         for edge in edges:
             before = self.origins.get(edge)
             if before is not None:
-                twice.setdefault(where_text(before[0].where), []).append(edge)
+                twice.setdefault(self._problems.written(before[0].where), []).append(edge)
             self.origins[edge] = _joined(before or (), (origin,))
         for first, merged in twice.items():
             what = f"{merged[0]} is" if len(merged) == 1 else f"{plural(len(merged), 'edge')} are"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from circuitgraph.arch.residual import ResidualGraph
 from circuitgraph.errors import quoted
 from circuitgraph.names import Node
-from circuitgraph.resolve.circuit import NodeGroup, Where
+from circuitgraph.resolve.circuit import NodeGroup
 from circuitgraph.resolve.positions import Positions
 from circuitgraph.resolve.problems import AlreadyReported, Mistake, Problems, closest
 from circuitgraph.resolve.selectors import (
@@ -33,8 +33,8 @@ class Member:
 class Scope:
     """The names a spec may use: the components of its model and the groups it declares.
 
-    Building a scope reads every group and reports what is wrong with it; a name that leads to a group reported
-    as wrong raises `AlreadyReported`.
+    Building a scope reads every group and reports what is wrong with it; a name that leads to a group
+    reported as wrong raises `AlreadyReported`.
     """
 
     def __init__(
@@ -43,14 +43,11 @@ class Scope:
         graph: ResidualGraph,
         positions: Positions,
         problems: Problems,
-        place: Mapping[str, Where],
     ) -> None:
-        """Read every declared group; `place` gives where the member list of each is written."""
         self.graph = graph
         self.positions = positions
         self._declared = declared
         self._problems = problems
-        self._place = place
         self._order = {node: index for index, node in enumerate(graph.nodes)}
         self._read: dict[str, tuple[Member, ...] | None] = {}
         self._open: list[str] = []
@@ -63,8 +60,8 @@ class Scope:
                 found[0].at if declared[name].at is not None else None,
                 declared[name].role,
             )
-            for name, found in self._read.items()
-            if found
+            for name in declared
+            if (found := self._read[name])
         }
         self.limits: dict[Node, tuple[str, ...]] = self._node_limits()
 
@@ -86,7 +83,7 @@ class Scope:
         return replace(selector, position=self.positions.read(selector.position))
 
     def members(self, selector: Selector) -> tuple[Member, ...]:
-        """The nodes a selector stands for, in causal order; several entries for a node limited to several places.
+        """The nodes a selector stands for, in causal order; one entry for each place a node is limited to.
 
         Raises:
             Mistake: It names nothing that exists.
@@ -128,7 +125,9 @@ class Scope:
             chain = " -> ".join([*self._open[self._open.index(name) :], name])
             raise Mistake("group-cycle", f"group {name} holds itself: {chain}")
         if kind := reads_as_component(name):
-            reserved = Mistake("reserved-name", f"a group cannot be called {quoted(name)}: that reads as {kind}")
+            reserved = Mistake(
+                "reserved-name", f"a group cannot be called {quoted(name)}: that reads as {kind}"
+            )
             self._problems.add(where, reserved, key=True)
         elif not is_group_name(name):
             allowed = "use letters, digits, _ and -, starting with a letter or _"
@@ -144,8 +143,6 @@ class Scope:
                 at = self.positions.read(group.at)
             except Mistake as mistake:
                 self._problems.add((*where, "at"), mistake)
-        if not group.members:
-            self._problems.add(where, Mistake("empty-group", f"group {name} has no members"))
         if at is not None and found is not None:
             found = self._limit(name, found, at)
         wrong = found is None or len(self._problems.found) > before
@@ -155,9 +152,8 @@ class Scope:
     def _members_of(self, name: str, group: Group) -> tuple[Member, ...] | None:
         found: dict[Member, None] = {}
         wrong = False
-        place = self._place[name]
         for index, text in enumerate(group.members):
-            where = (*place, index)
+            where = ("nodes", name, "members", index)
             try:
                 found.update(dict.fromkeys(self._member(text)))
             except Mistake as mistake:
@@ -173,7 +169,9 @@ class Scope:
         selector = self.read(text)
         if selector.ports:
             raise Mistake(
-                "port-in-group", f"{selector.text}: a group holds components, not ports", f"write {selector.base}"
+                "port-in-group",
+                f"{selector.text}: a group holds components, not ports",
+                f"write {selector.base}",
             )
         if selector.position is not None:
             raise Mistake(

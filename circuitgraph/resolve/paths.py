@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Iterator
+from itertools import pairwise
 from math import prod
 
 from circuitgraph.arch.residual import ResidualGraph
 from circuitgraph.errors import quoted
-from circuitgraph.names import EMBED, Node, Path, Port
+from circuitgraph.names import EMBED, LOGITS, Node, Path, Port
 from circuitgraph.resolve.arrows import Hop, pair_position, read_chain, split_chain
 from circuitgraph.resolve.circuit import Where
 from circuitgraph.resolve.edges import impossible_pair
@@ -38,13 +39,13 @@ class PathSetBuilder:
         except Mistake as mistake:
             report(mistake)
             return
-        hops = read_chain(texts, self._scope, report)
+        hops = read_chain(texts, self._scope, report, stars=True)
         if hops is None:
             return
         try:
             _check_ends(text, hops)
             _check_pairs(hops, self._scope.graph)
-            found = enumerate_paths(self._scope.graph, hops)
+            found = enumerate_paths(text, hops, self._scope.graph)
         except Mistake as mistake:
             report(mistake)
             return
@@ -53,8 +54,8 @@ class PathSetBuilder:
             if combinations > len(found):
                 self._problems.note(
                     where,
-                    f"{combinations - len(found):,} of {plural(combinations, 'combination')} cannot be paths and "
-                    "are left out",
+                    f"{combinations - len(found):,} of {plural(combinations, 'combination')} cannot be paths "
+                    "and are left out",
                 )
         if any(hop.selector.position is not None for hop in hops):
             self._problems.note(where, "positions on a path are checked but do not limit it yet")
@@ -65,18 +66,16 @@ class PathSetBuilder:
 
 
 def _check_ends(text: str, hops: tuple[Hop, ...]) -> None:
-    if hops[0].selector.kind != "embed":
-        raise Mistake(
-            "path-start", f"{quoted(text.strip())}: a path starts at embed", f"did you mean embed -> {text.strip()}?"
-        )
-    if hops[-1].selector.kind != "logits":
-        raise Mistake(
-            "path-end", f"{quoted(text.strip())}: a path ends at logits", f"did you mean {text.strip()} -> logits?"
-        )
+    starts, ends = hops[0].selector.kind == "embed", hops[-1].selector.kind == "logits"
+    if starts and ends:
+        return
+    whole = f"{'' if starts else 'embed -> '}{text.strip()}{'' if ends else ' -> logits'}"
+    message = f"{quoted(text.strip())}: a path runs from embed to logits"
+    raise Mistake("path-ends", message, f"did you mean {whole}?")
 
 
 def _check_pairs(hops: tuple[Hop, ...], graph: ResidualGraph) -> None:
-    for index, (source, target) in enumerate(zip(hops, hops[1:], strict=False)):
+    for index, (source, target) in enumerate(pairwise(hops)):
         if source.any or target.any:
             continue
         pair_position(source, target, first=index == 0)
@@ -86,23 +85,48 @@ def _check_pairs(hops: tuple[Hop, ...], graph: ResidualGraph) -> None:
                 raise impossible_pair(source, target, writer, reader, graph)
 
 
-class _Walk:
-    """The paths of one chain as the walks of an automaton.
+class PathWalks:
+    """The paths of one chain as the walks of an automaton over the model's ports.
 
-    A state is the set of hops that a walk may have reached, as bits; several `**` can read one path in several
-    ways, and the set makes every path one walk, so counts are exact.
+    A state is the set of hops a walk may have reached, as bits: several `**` can read one path in several
+    ways, and the set makes every path one walk, so that counts are exact. States are found forwards,
+    completions counted backwards; the work is pairs of node and state, not paths.
     """
 
     def __init__(self, graph: ResidualGraph, hops: tuple[Hop, ...]) -> None:
+        """Count the completions of every state; `hops` starts at `embed` and ends at `logits`."""
         self._graph = graph
         self._stars = sum(1 << index for index, hop in enumerate(hops) if hop.any)
-        self._matches: dict[Port, int] = {port: 0 for port in graph.ports}
+        self._matches = [0] * len(graph.ports)
         for index, hop in enumerate(hops):
             for port in hop.reads():
-                self._matches[port] |= 1 << index
+                self._matches[graph.port_index[port]] |= 1 << index
+        self._usable = [
+            index
+            for index, port in enumerate(graph.ports)
+            if self._matches[index] or (self._stars and port.node != LOGITS)
+        ]
         self._done = 1 << (len(hops) - 1)
-        self.start = self._skip(1)
-        self.count = cache(self._count)
+        self._start = self._skip(1)
+        self._steps: dict[tuple[Node, int], list[tuple[Port, int]]] = {}
+        self._completions = self._count_completions()
+
+    @property
+    def count(self) -> int:
+        """How many paths there are."""
+        return self._completions.get((EMBED, self._start), 0)
+
+    def paths(self) -> Iterator[Path]:
+        """Every path once, in causal order."""
+        stack: list[tuple[tuple[Port, ...], Node, int]] = [((), EMBED, self._start)]
+        while stack:
+            via, node, state = stack.pop()
+            if node == LOGITS:
+                yield Path(via)
+                continue
+            for port, after in reversed(self._steps[node, state]):
+                if self._completions[port.node, after]:
+                    stack.append(((*via, port), port.node, after))
 
     def _skip(self, state: int) -> int:
         """Add the `**` hops that may follow, each standing for no component."""
@@ -110,40 +134,53 @@ class _Walk:
             state = wider
         return state
 
-    def steps(self, node: Node, state: int) -> list[tuple[Port, int]]:
-        """The ports that may follow `node` on a path, with the state each leads to."""
+    def _steps_from(self, writer: int, state: int) -> list[tuple[Port, int]]:
         found: list[tuple[Port, int]] = []
-        for port, match in self._matches.items():
-            if not match and not self._stars:
+        graph, stars = self._graph, state & self._stars
+        for index in self._usable:
+            if graph.reads[index] <= writer:
                 continue
-            after = (state << 1) & match
-            if port.node.kind != "logits":
-                after |= state & self._stars
-            if after and self._graph.allows(node, port):
+            port = graph.ports[index]
+            after = ((state << 1) & self._matches[index]) | (0 if port.node == LOGITS else stars)
+            if after:
                 found.append((port, self._skip(after)))
         return found
 
-    def _count(self, node: Node, state: int) -> int:
-        if node.kind == "logits":
-            return int(bool(state & self._done))
-        return sum(self.count(port.node, after) for port, after in self.steps(node, state))
+    def _count_completions(self) -> dict[tuple[Node, int], int]:
+        states: dict[Node, set[int]] = {EMBED: {self._start}}
+        for writer, node in enumerate(self._graph.writers):
+            for state in states.get(node, ()):
+                steps = self._steps_from(writer, state)
+                self._steps[node, state] = steps
+                for port, after in steps:
+                    states.setdefault(port.node, set()).add(after)
+        completions = {(LOGITS, state): int(bool(state & self._done)) for state in states.get(LOGITS, ())}
+        for node in reversed(self._graph.writers):
+            for state in states.get(node, ()):
+                completions[node, state] = sum(
+                    completions[port.node, after] for port, after in self._steps[node, state]
+                )
+        return completions
 
 
-def count_paths(graph: ResidualGraph, hops: tuple[Hop, ...]) -> int:
-    """How many port-labelled paths a chain stands for, by dynamic programming from the end; none is listed."""
-    walk = _Walk(graph, hops)
-    return _count_from_end(walk, graph)
-
-
-def _count_from_end(walk: _Walk, graph: ResidualGraph) -> int:
-    return walk.count(EMBED, walk.start)
-
-
-def enumerate_paths(graph: ResidualGraph, hops: tuple[Hop, ...], limit: int = PATH_LIMIT) -> list[Path]:
+def enumerate_paths(
+    text: str, hops: tuple[Hop, ...], graph: ResidualGraph, limit: int = PATH_LIMIT
+) -> list[Path]:
     """Every port-labelled path of a chain, in causal order.
 
     Raises:
-        Mistake: There are more than `limit`, or none.
+        Mistake: There are more than `limit` (they are counted, not listed), or there is none.
     """
-    walk = _Walk(graph, hops)
-    return []
+    walks = PathWalks(graph, hops)
+    if walks.count > limit:
+        raise Mistake(
+            "too-many-paths",
+            f"{quoted(text.strip())} stands for {walks.count:,} paths: one item holds at most {limit:,}",
+            "name components or ports in place of wildcards",
+        )
+    if walks.count == 0:
+        raise Mistake(
+            "no-path-left",
+            f"{quoted(text.strip())} holds no path: no choice of its nodes runs forwards through the model",
+        )
+    return list(walks.paths())

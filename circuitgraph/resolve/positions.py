@@ -17,8 +17,7 @@ class Positions:
 
     def __init__(self, declared: Collection[str], brought: Collection[str] | None) -> None:
         """Keep the names; `brought` is None while the prompts are unknown, and then any name passes."""
-        self._declared = frozenset(declared)
-        self._known = None if brought is None else self._declared | frozenset(brought)
+        self._known = None if brought is None else frozenset(declared) | frozenset(brought)
 
     def read(self, text: str) -> str:
         """The canonical form of a position expression: `MATCH+1`, and `END` for `END+0`.
@@ -26,9 +25,7 @@ class Positions:
         Raises:
             Mistake: It is no position expression, or its name is not known.
         """
-        text = text.strip().removeprefix("@")
-        if text in self._declared:
-            return text
+        text = text.strip()
         found = _EXPRESSION.fullmatch(text)
         if found is None or not (found["offset"] or "0").isascii():
             raise Mistake(

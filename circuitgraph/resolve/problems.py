@@ -41,15 +41,17 @@ class Problems:
 
     def add(self, where: Where, mistake: Mistake, *, key: bool = False) -> None:
         """Report `mistake` at `where`; with `key`, at the key instead of the value."""
-        problem = problem_at(
-            self._document, where, mistake.code, mistake.message, hint=mistake.hint, key=key
-        )
+        problem = problem_at(self._document, where, mistake.code, mistake.message, hint=mistake.hint, key=key)
         if problem not in self.found:
             self.found.append(problem)
 
     def note(self, where: Where, text: str) -> None:
         """Keep a remark for people: something merged, left out or read as something else."""
-        self.notes.append(f"{where_text(where)}: {text}")
+        self.notes.append(f"{self.written(where)}: {text}")
+
+    def written(self, where: Where) -> str:
+        """A place as the author wrote it: `edges[3]`, `nodes.induction[2]`."""
+        return problem_at(self._document, where, "", "").where
 
     def raise_if_any(self) -> None:
         """Raise all problems at once, sorted by place.
@@ -59,14 +61,6 @@ class Problems:
         """
         if self.found:
             raise SpecError(self.found)
-
-
-def where_text(where: Where) -> str:
-    """`("edges", 3)` as people read it: `edges[3]`."""
-    text = ""
-    for part in where:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
 
 
 def closest(word: str, candidates: Iterable[str]) -> str | None:

@@ -18,19 +18,20 @@ from circuitgraph.resolve.problems import Mistake
 SelectorKind = Literal["embed", "logits", "head", "kv-group", "mlp", "neuron", "group", "any"]
 
 _INDEX = r"(\*|\d+(?:-\d+)?)"
-_SHAPES: tuple[tuple[SelectorKind, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(shape.replace("#", _INDEX), re.IGNORECASE))
-    for kind, shape in (
-        ("head", r"a#\.h#"),
-        ("head", r"a#"),  # every head of a layer
-        ("head", r"l#h#"),
-        ("head", r"a?#\.#"),
-        ("kv-group", r"a#\.g#"),
-        ("neuron", r"(?:m|mlp)#\.n#"),
-        ("mlp", r"(?:m|mlp)#"),
-    )
+_FORMS: tuple[tuple[SelectorKind, str], ...] = (
+    ("head", r"a#\.h#"),
+    ("head", r"a#"),  # every head of a layer
+    ("head", r"l#h#"),
+    ("head", r"a?#\.#"),
+    ("kv-group", r"a#\.g#"),
+    ("neuron", r"(?:m|mlp)#\.n#"),
+    ("mlp", r"(?:m|mlp)#"),
 )
+_SHAPES: list[tuple[SelectorKind, re.Pattern[str]]] = [
+    (kind, re.compile(form.replace("#", _INDEX), re.IGNORECASE)) for kind, form in _FORMS
+]
 _WORDS: dict[str, SelectorKind] = {"embed": "embed", "input": "embed", "logits": "logits", "**": "any"}
+_KINDS: dict[SelectorKind, str] = {"mlp": "an MLP", "neuron": "a neuron", "kv-group": "a key/value group"}
 _PORTS_AFTER_DOT = re.compile(r"(?P<base>.+)\.(?P<ports>[^\W\d]+|\{[^{}]*\})", re.DOTALL)
 _PORTS_IN_ANGLES = re.compile(r"(?P<base>.+?)\s*<(?P<ports>[^<>]*)>", re.DOTALL)
 _PORT_AFTER_POSITION = re.compile(r"(?P<position>.+)\.(?P<port>[qkv]+|in)")
@@ -128,20 +129,17 @@ def parse_selector(text: str) -> Selector:
 
 
 def is_group_name(text: str) -> bool:
-    """Whether `text` is spelled as a group name: letters, digits, `_`, `-`, not starting with a digit or `-`."""
+    """Whether `text` is spelled as a group name: letters, digits, `_`, `-`, from a letter or `_` on."""
     if not text or not (text[0].isalpha() or text[0] == "_"):
         return False
     return all(c.isalnum() or c in "_-" or unicodedata.category(c).startswith("M") for c in text)
 
 
 def reads_as_component(text: str) -> str | None:
-    """What `text` would be read as if it were not a group's name ("head", "MLP", ...), or None."""
+    """What `text` would be read as if it were not a group's name ("heads", "an MLP", ...), or None."""
     if text.lower() in _WORDS:
-        return _WORDS[text.lower()]
-    for kind, shape in _SHAPES:
-        if shape.fullmatch(text):
-            return {"mlp": "MLP", "neuron": "neuron"}.get(kind, "heads" if "h" not in text.lower() else "head")
-    return None
+        return f"the component {_WORDS[text.lower()]}"
+    return next((_KINDS.get(kind, "heads") for kind, shape in _SHAPES if shape.fullmatch(text)), None)
 
 
 def members(selector: Selector, graph: ResidualGraph) -> tuple[Node, ...]:
@@ -258,7 +256,11 @@ def _read_ports(text: str, base: str) -> tuple[PortName, ...]:
             "embed-parts-unsupported",
             f"embed is one writer, tokens and positions together: {base}.{inner} comes in a later version",
         )
-    if not text.isascii() or not letters or any(len(letter) != 1 or letter not in _PORT_LETTERS for letter in letters):
+    if (
+        not text.isascii()
+        or not letters
+        or any(len(letter) != 1 or letter not in _PORT_LETTERS for letter in letters)
+    ):
         raise Mistake(
             "no-such-port",
             f"{base} has no port {quoted(text)}: heads have q, k, v (several: .qv), MLPs and logits have in",

@@ -1,8 +1,8 @@
 """A spec file as text, plain data and places: where every key, item and value is written.
 
-`where` always names a place in the *normalised* spec (`nodes.<group>.members[2]`, `claims[3].effect.of`); the
-document finds the spot in the file whichever short form the author used, and prints the path as it was written
-(`nodes.<group>[2]`).
+`where` always names a place in the *normalised* spec (`nodes.<group>.members[2]`, `claims[3].effect.of`). The
+document finds the spot in the file whichever short form the author used, and prints the path as it was
+written (`nodes.<group>[2]`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Document:
     Attributes:
         text: The file's content, without a byte order mark.
         file: What messages call the file, None for text from elsewhere.
-        data: The top-level mapping as plain Python, without its `x-` keys. Read-only: aliased parts are shared.
+        data: The top-level mapping as plain Python, without its `x-` keys. Read-only: aliases share parts.
         root: The tree of marks.
         problems: What is wrong with the YAML itself: duplicate keys, tags, keys that are no text.
     """
@@ -50,7 +50,7 @@ class Document:
             file: What messages call the file.
 
         Raises:
-            SpecError: Not UTF-8, too large, no YAML, no mapping, empty, several documents, gone wild with aliases.
+            SpecError: Not UTF-8, too large, no YAML, no mapping, empty, several documents, too many nodes.
         """
         text = _decoded(content, file)
         try:
@@ -58,19 +58,22 @@ class Document:
         except Unreadable as error:
             raise SpecError(error.problems) from None
         if root is None or root.node.data is None:
-            raise SpecError([*problems, Problem("empty-file", "the spec is empty", file=file, line=1, column=1)])
+            raise SpecError(
+                [*problems, Problem("empty-file", "the spec is empty", file=file, line=1, column=1)]
+            )
         if root.node.kind != "mapping":
             kind = "a list" if root.node.kind == "list" else "a single value"
             message = f"a spec is a mapping (circuitgraph: 1, name: ..., ...), this file is {kind}"
-            raise SpecError([*problems, Problem("no-mapping", message, "", file, *root.place)])
+            hint = 'put a space behind the ":"' if ":" in root.node.text else None
+            raise SpecError([*problems, Problem("no-mapping", message, "", file, *root.place, hint)])
         data = {key: value for key, value in root.node.data.items() if not key.startswith(_IGNORED)}
         return Document(text, file, data, root, tuple(problems))
 
     def place(self, where: Where, *, key: bool = False) -> Place:
         """Line and column (from 1) of the value at `where`, or of its key.
 
-        A path that leads to nothing in the file gives the innermost part that does exist: the mapping that lacks a
-        key, the text that stands for a list.
+        A path that leads to nothing in the file gives the innermost part that does exist: the mapping that
+        lacks a key, the text that stands for a list.
         """
         entry, _ = self._find(where)
         return entry.key if key and entry.key is not None else entry.place

@@ -1,8 +1,8 @@
 """The base of every part of a spec, and errors in the words of its author.
 
 pydantic decides what is wrong; every message is replaced here by one that names what was expected and what is
-there. All problems of a mapping come at once: those of its values, its unknown and missing keys, and those that
-`checks` finds between its keys.
+there. All problems of a mapping come at once: those of its values, its unknown and missing keys, and those
+that `checks` finds between its keys.
 """
 
 from __future__ import annotations
@@ -10,10 +10,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
-from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 from typing_extensions import LiteralString
 
@@ -100,7 +109,9 @@ def mismatch(
             hint = f'quote it ("{shown}") or write a{int(layer)}.h{int(index)}'
         elif names and shown.isdecimal():
             hint = f"write a{int(shown)} for the heads of layer {int(shown)}, m{int(shown)} for its MLP"
-    said = f"expected {expected}, got {described(value, text)}"
+    elif isinstance(value, Mapping) and expected.startswith("a list"):
+        hint = 'start every item with "- "'
+    said = f"expected {expected}, got {described(cast(object, value), text)}"
     return Wrong(where, "wrong-type", said, hint, expected=expected, names=names)
 
 
@@ -133,7 +144,7 @@ class Says:
 
     what: str
     names: bool = False
-    noun: str = "value"
+    noun: str = "choice"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Wrap the annotated type's validation."""
@@ -148,7 +159,9 @@ class Says:
 
     def _own(self, kind: str, value: Any, context: Mapping[str, Any]) -> Wrong:
         if kind == "literal_error" and isinstance(value, str):
-            allowed = [token.strip("' ") for token in str(context["expected"]).replace(" or ", ",").split(",")]
+            allowed = [
+                token.strip("' ") for token in str(context["expected"]).replace(" or ", ",").split(",")
+            ]
             return unknown(self.noun, value, allowed)
         if kind == "finite_number" and isinstance(value, float):
             return Wrong((), "not-finite", f"expected a finite number, got {value}")
@@ -186,12 +199,12 @@ def _retold(error: ValidationError, title: str, own: Any) -> ValidationError:
 class Strict(BaseModel):
     """Base of every part of a spec: no unknown keys, no coercion, immutable."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     @classmethod
     def keys(cls) -> list[str]:
         """The keys of this mapping as a spec writes them."""
-        return [info.alias or name for name, info in cls.model_fields.items()]
+        return [str(info.validation_alias or name) for name, info in cls.model_fields.items()]
 
     @classmethod
     def checks(cls, data: Mapping[str, Any]) -> Iterable[Wrong]:
@@ -202,17 +215,18 @@ class Strict(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _all_at_once(cls, data: Any, handler: ModelWrapValidatorHandler[Any]) -> Any:
-        between = list(cls.checks(cast(Mapping[str, Any], data))) if isinstance(data, Mapping) else []
+        between = list(cls.checks(cast(Any, data))) if isinstance(data, Mapping) else []
+        given = cast(object, data)
         try:
             made = handler(data)
         except ValidationError as error:
             retold = _retold_model(cls, error)
             raise ValidationError.from_exception_data(
                 cls.__name__,
-                [*retold, *(InitErrorDetails(type=one.error, loc=one.where, input=data) for one in between)],
+                [*retold, *(InitErrorDetails(type=one.error, loc=one.where, input=given) for one in between)],
             ) from None
         if between:
-            raise refuse(cls.__name__, [(one, data) for one in between])
+            raise refuse(cls.__name__, [(one, given) for one in between])
         return made
 
 
@@ -237,26 +251,41 @@ def _retold_model(cls: type[Strict], error: ValidationError) -> list[InitErrorDe
     return found
 
 
-Item = TypeVar("Item")
-
-
 def _listed(value: Any) -> Any:
     if isinstance(value, str):
         return [value]
     return list(cast(tuple[Any, ...], value)) if isinstance(value, tuple) else value
 
 
-def _text(value: str) -> str:
+def _encodable(value: str) -> str:
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise wrong("character", "holds half of a character (a lone surrogate)")
+    return value
+
+
+def _filled(value: str) -> str:
+    if not value:
+        raise wrong("empty", "must not be empty")
+    return _encodable(value)
+
+
+def worded(value: str) -> str:
+    """Refuse a text of nothing but spaces."""
     if not value.strip():
         raise wrong("empty", "must not be empty")
     return _encodable(value)
 
 
-def _encodable(value: str) -> str:
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise wrong("character", f"{quoted(ascii(value))} holds half of a character (a surrogate)")
-    return value
-
-
 ONE_OR_MORE = BeforeValidator(_listed)
 """One string is accepted where a list is expected."""
+
+Prose = Annotated[str, AfterValidator(_encodable), Says("text")]
+Filled = Annotated[str, AfterValidator(_filled), Says("text")]
+Text = Annotated[str, AfterValidator(worded), Says("text")]
+Name = Annotated[str, AfterValidator(worded), Says("a name", names=True)]
+Finite = Annotated[float, Field(allow_inf_nan=False), Says("a number")]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), Says("a number from 0 to 1")]
+Above = Annotated[float, Field(gt=0, allow_inf_nan=False), Says("a number above 0")]
+Positive = Annotated[int, Field(ge=1), Says("a whole number")]
+Seed = Annotated[int, Field(ge=0, lt=2**32), Says("a whole number")]
+Factors = Annotated[list[Text], Says("a list of factors"), ONE_OR_MORE]

@@ -1,8 +1,8 @@
 """YAML text as a tree that knows the line and column of every key, item and value.
 
-Built from the parser's events rather than from loaded data, so that aliases, merge keys and short forms all keep
-their places, and so that nothing is ever constructed that the file's author chose. What an alias repeats is counted
-before it is built: a billion laughs costs as little as a small file.
+Built from the parser's events rather than from loaded data, so that aliases, merge keys and short forms all
+keep their places, and so that nothing is ever constructed that the file's author chose. What an alias repeats
+is counted before it is built: a billion laughs costs as little as a small file.
 """
 
 from __future__ import annotations
@@ -10,25 +10,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import Any, Literal
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    DocumentStartEvent,
-    Event,
-    MappingEndEvent,
-    MappingStartEvent,
-    NodeEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-)
+from typing import Any, Literal, NoReturn
 
 from circuitgraph.errors import Problem, quoted
+from circuitgraph.spec.yaml_events import Event, SyntaxTrouble, events
 from circuitgraph.spec.yaml_scalars import read_plain
-from circuitgraph.spec.yaml_syntax import in_words
 
 Place = tuple[int, int]
 """Line and column, both from 1; columns count characters."""
@@ -86,6 +72,11 @@ class Unreadable(Exception):
         self.problems = problems
 
 
+def visible(text: str) -> str:
+    """The text with everything unprintable escaped: what a file holds must not steer a terminal."""
+    return "".join(part if part.isprintable() else part.encode("unicode_escape").decode() for part in text)
+
+
 def written(where: Where) -> str:
     """A path as people read it: nodes.induction[2]."""
     text = ""
@@ -95,7 +86,7 @@ def written(where: Where) -> str:
         elif _BARE_KEY.fullmatch(part):
             text += f".{part}" if text else part
         else:
-            text += f"[{quoted(part)}]"
+            text += f"[{quoted(visible(part))}]"
     return text
 
 
@@ -141,80 +132,68 @@ class _Builder:
         self._lines = [0, *(found.end() for found in re.finditer(r"\r\n|[\n\r\x85\u2028\u2029]", text))]
 
     def read(self) -> tuple[Entry | None, list[Problem]]:
+        take = {
+            "document": self._document,
+            "alias": self._alias,
+            "scalar": self._scalar,
+            "list": self._open,
+            "mapping": self._open,
+            "end": self._close,
+        }
         try:
-            for event in YAML(typ="safe", pure=True).parse(self.text):
-                self._take(event)
-        except MarkedYAMLError as error:
-            message, hint = in_words(error)
-            mark = error.problem_mark or error.context_mark
-            if "never closed" in message and error.context_mark is not None:
-                mark = error.context_mark
-            place = (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
-            self._stop("yaml-syntax", message, place, hint)
-        except (YAMLError, ValueError) as error:
-            self._stop("yaml-syntax", f"the YAML cannot be read: {' '.join(str(error).split())}", (1, 1))
+            for event in events(self.text):
+                take[event.kind](event)
+        except SyntaxTrouble as trouble:
+            self._stop("yaml-syntax", trouble.message, trouble.place, trouble.hint)
         return self.root, self.problems
 
-    def _take(self, event: Event) -> None:
-        if isinstance(event, DocumentStartEvent):
-            self._document(event)
-        elif isinstance(event, AliasEvent):
-            self._alias(event)
-        elif isinstance(event, ScalarEvent):
-            self._scalar(event)
-        elif isinstance(event, (SequenceStartEvent, MappingStartEvent)):
-            self._open(event)
-        elif isinstance(event, (SequenceEndEvent, MappingEndEvent)):
-            self._close()
-
-    def _document(self, event: DocumentStartEvent) -> None:
+    def _document(self, event: Event) -> None:
         self.documents += 1
-        place = (event.start_mark.line + 1, event.start_mark.column + 1)
         if self.documents > 1:
-            self._stop("several-documents", "a spec is one YAML document: a second one starts here", place)
-        if event.version is not None and tuple(event.version) != (1, 2):
+            said = "a spec is one YAML document: a second one starts here"
+            self._stop("several-documents", said, event.place)
+        if event.version is not None and event.version != (1, 2):
             version = ".".join(str(part) for part in event.version)
-            self._stop("yaml-version", f"specs are YAML 1.2, the file says {quoted('%YAML ' + version)}", (1, 1))
+            self._stop("yaml-version", f"a spec is YAML 1.2, the file says YAML {version}", (1, 1))
 
-    def _alias(self, event: AliasEvent) -> None:
-        place = (event.start_mark.line + 1, event.start_mark.column + 1)
+    def _alias(self, event: Event) -> None:
         name = str(event.anchor)
+        shown = quoted(f"*{name}")
         if any(frame.anchor == name for frame in self.stack):
-            self._stop("recursive-alias", f"the alias {quoted('*' + name)} holds itself", place)
+            self._stop("recursive-alias", f"the alias {shown} holds itself", event.place)
         node = self.anchors.get(name)
         if node is None:
-            hint = f"a text that starts with * must be quoted: {quoted('*' + name)}"
-            self._stop("unknown-alias", f"the alias {quoted('*' + name)} has no anchor above", place, hint)
-            return
-        self._count(node.size, place)
-        self._put(Entry(node, place), name)
+            hint = f"quote a text that starts with *: {shown}"
+            self._stop("unknown-alias", f"the alias {shown} has no anchor above it", event.place, hint)
+        self._count(node.size, event.place)
+        self._put(Entry(node, event.place))
 
-    def _scalar(self, event: ScalarEvent) -> None:
+    def _scalar(self, event: Event) -> None:
         place = self._place(event)
         self._count(1, place)
-        node = Node("scalar", place, event.value, str(event.value))
-        if event.style is None and event.tag is None:
+        node = Node("scalar", place, event.text, event.text)
+        plain = event.plain and event.tag is None
+        if plain:
             try:
                 node.data = read_plain(node.text)
             except OverflowError:
                 self._add("number-too-long", f"the number {quoted(node.text)} is too long", place)
                 node.data = 0
         self._tagged(event, place)
-        self._anchor(event, node)
-        merge_key = event.style is None and event.tag is None and node.text == "<<"
-        self._put(Entry(node, place), None, merge_key=merge_key)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = node
+        self._put(Entry(node, place), merge_key=plain and node.text == "<<")
 
-    def _open(self, event: SequenceStartEvent | MappingStartEvent) -> None:
+    def _open(self, event: Event) -> None:
         place = self._place(event)
         self._count(1, place)
         if len(self.stack) >= MAX_DEPTH:
             self._stop("too-deep", f"nested more than {MAX_DEPTH} levels deep", place)
         self._tagged(event, place)
-        is_list = isinstance(event, SequenceStartEvent)
-        node = Node("list", place, []) if is_list else Node("mapping", place, {})
+        node = Node("list", place, []) if event.kind == "list" else Node("mapping", place, {})
         self.stack.append(_Frame(node, event.anchor, place))
 
-    def _close(self) -> None:
+    def _close(self, _: Event) -> None:
         frame = self.stack.pop()
         for merged in frame.merges:
             for key, entry in merged.entries.items():
@@ -223,9 +202,9 @@ class _Builder:
                     frame.node.data[key] = entry.node.data
         if frame.anchor is not None:
             self.anchors[frame.anchor] = frame.node
-        self._put(Entry(frame.node, frame.place), None)
+        self._put(Entry(frame.node, frame.place))
 
-    def _put(self, entry: Entry, alias: str | None, *, merge_key: bool = False) -> None:
+    def _put(self, entry: Entry, *, merge_key: bool = False) -> None:
         if not self.stack:
             self.root = entry
             return
@@ -239,7 +218,7 @@ class _Builder:
             node.items.append(entry)
             node.data.append(child.data)
         elif frame.awaits_key:
-            self._key(frame, entry, merge_key and alias is None)
+            self._key(frame, entry, merge_key)
         else:
             self._value(frame, entry)
 
@@ -265,7 +244,8 @@ class _Builder:
     def _value(self, frame: _Frame, entry: Entry) -> None:
         frame.awaits_key = True
         if frame.merging:
-            sources = [entry.node] if entry.node.kind == "mapping" else [item.node for item in entry.node.items]
+            one = entry.node
+            sources = [one] if one.kind == "mapping" else [item.node for item in one.items]
             if not sources or any(source.kind != "mapping" for source in sources):
                 self._add("merge-key", "<< takes a mapping (*name) or a list of mappings", entry.place)
             else:
@@ -274,32 +254,31 @@ class _Builder:
         if frame.key is None or frame.ignored:
             return
         key, place = frame.key
-        frame.node.entries[key] = Entry(entry.node, entry.place, place)
+        # The parser places a missing value at whatever comes next: its key is where to look.
+        empty = entry.node.kind == "scalar" and not entry.node.text and entry.node.data is None
+        frame.node.entries[key] = Entry(entry.node, place if empty else entry.place, place)
         frame.node.data[key] = entry.node.data
 
-    def _anchor(self, event: NodeEvent, node: Node) -> None:
-        if event.anchor is not None:
-            self.anchors[str(event.anchor)] = node
-
-    def _tagged(self, event: ScalarEvent | SequenceStartEvent | MappingStartEvent, place: Place) -> None:
+    def _tagged(self, event: Event, place: Place) -> None:
         if event.tag is None:
             return
-        found = _TAG.search(self.text, event.start_mark.index)
-        tag = found[0] if found else str(event.tag)
+        found = _TAG.search(self.text, event.index)
+        tag = found[0] if found else event.tag
         self._add("tag", f"the tag {quoted(tag)} is refused: a spec holds plain values only", place)
 
     def _count(self, nodes: int, place: Place) -> None:
         self.total += nodes
         if self.total > MAX_NODES:
-            limit = f"{MAX_NODES:,}"
-            self._stop("too-many-nodes", f"more than {limit} values and keys once aliases are expanded", place)
+            said = f"more than {MAX_NODES:,} values and keys once aliases are expanded"
+            self._stop("too-many-nodes", said, place)
 
     def _place(self, event: Event) -> Place:
-        index = event.start_mark.index
-        if getattr(event, "anchor", None) is not None and (anchor := _ANCHOR.match(self.text, index)):
-            index = anchor.end()
-        line = bisect_right(self._lines, index)
-        return line, index - self._lines[line - 1] + 1
+        """Where the value itself begins, behind its anchor."""
+        anchor = None if event.anchor is None else _ANCHOR.match(self.text, event.index)
+        if anchor is None:
+            return event.place
+        line = bisect_right(self._lines, anchor.end())
+        return line, anchor.end() - self._lines[line - 1] + 1
 
     def _where(self) -> Where:
         found: list[str | int] = []
@@ -310,11 +289,9 @@ class _Builder:
                 found.append(frame.key[0])
         return tuple(found)
 
-    def _add(
-        self, code: str, message: str, place: Place, hint: str | None = None, inner: Where = ()
-    ) -> None:
+    def _add(self, code: str, message: str, place: Place, hint: str | None = None, inner: Where = ()) -> None:
         where = written((*self._where(), *inner))
         self.problems.append(Problem(code, message, where, self.file, *place, hint))
 
-    def _stop(self, code: str, message: str, place: Place, hint: str | None = None) -> None:
+    def _stop(self, code: str, message: str, place: Place, hint: str | None = None) -> NoReturn:
         raise Unreadable([*self.problems, Problem(code, message, "", self.file, *place, hint)])

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +15,17 @@ from circuitgraph.task.findings import Findings, Where
 PREFIX = "python:"
 """What a metric that is code starts with."""
 
-_REFERENCE = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*)")
+
+def check_allowed(reference: str, where: Where, findings: Findings, *, allow_code: bool) -> bool:
+    """Whether the code that the spec names may run; if not, that is reported at `where`."""
+    if not allow_code:
+        findings.spec(
+            where,
+            "code-not-allowed",
+            f"{quoted(reference)} is Python code, which would run with all your rights",
+            "read it, then give --allow-code (in Python: allow_code=True)",
+        )
+    return allow_code
 
 
 def load_function(
@@ -25,25 +34,15 @@ def load_function(
     """Import the function that `pkg.mod:fn` names; None if that fails, which is then reported at `where`.
 
     Args:
-        reference: Module and function.
+        reference: Module and function; its form is already checked by the spec.
         directory: The spec's directory: modules beside the spec can be imported.
         where: Entry of the spec that holds the reference.
         findings: Where problems go.
         allow_code: Whether code may be run at all; without it nothing is imported.
     """
-    match = _REFERENCE.fullmatch(reference)
-    if match is None:
-        findings.spec(where, "bad-code-name", f"{quoted(reference)} names no function: write pkg.mod:fn")
+    if not check_allowed(reference, where, findings, allow_code=allow_code):
         return None
-    if not allow_code:
-        findings.spec(
-            where,
-            "code-not-allowed",
-            f"{quoted(reference)} is Python code, which runs with all your rights",
-            "read it, then give --allow-code (in Python: allow_code=True)",
-        )
-        return None
-    module_name, name = match.groups()
+    module_name, _, name = reference.partition(":")
     try:
         with _importable(directory):
             module = importlib.import_module(module_name)
@@ -69,7 +68,7 @@ def last_line(error: BaseException) -> str:
 
 
 @contextmanager
-def _importable(directory: Path) -> Iterator[None]:
+def _importable(directory: Path) -> Generator[None]:
     entry = str(directory.resolve())
     sys.path.insert(0, entry)
     importlib.invalidate_caches()

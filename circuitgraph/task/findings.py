@@ -1,16 +1,19 @@
 """Collecting what is wrong with the prompts: where each row is, and all problems at once.
 
-A row of a file is reported at its line of that file. A generated row has no line of its own, so its problems are
-reported at the entry of the spec that made it, and a problem that many rows share is reported once.
+A row of a file is reported at its line of that file. A generated row has no line of its own, so its problems
+are reported at the entry of the spec that made it, and a problem that many rows share is reported once.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from circuitgraph.errors import Problem, TaskError
 from circuitgraph.spec.document import Document, problem_at
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 LIMIT = 50
 """Problems of rows listed before the rest is only counted."""
@@ -57,6 +60,11 @@ def name_rows(labels: Sequence[str]) -> str:
     return ", ".join(labels[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
+def _printable(text: str) -> str:
+    # Data may hold what a terminal would obey, or cannot show: control characters, halves of surrogate pairs.
+    return _UNPRINTABLE.sub(lambda match: match.group().encode("unicode_escape").decode("ascii"), text)
+
+
 @dataclass(slots=True)
 class Findings:
     """Problems found so far.
@@ -72,13 +80,14 @@ class Findings:
 
     def row(self, place: Place, key: str, code: str, message: str, hint: str | None = None) -> None:
         """Report a problem of one row; `key` is what is wrong in it ("answer"), or empty for the row."""
-        self._rows.append((place, key, code, message, hint))
+        shown = hint if hint is None else _printable(hint)
+        self._rows.append((place, _printable(key), code, _printable(message), shown))
 
     def spec(
         self, where: Where, code: str, message: str, hint: str | None = None, *, key: bool = False
     ) -> None:
         """Report a problem of the spec; with `key`, at the key instead of the value."""
-        self._spec.append(problem_at(self.document, where, code, message, hint, key=key))
+        self._spec.append(problem_at(self.document, where, code, _printable(message), hint, key=key))
 
     def add(self, problems: Sequence[Problem]) -> None:
         """Report problems that are already placed."""
@@ -132,7 +141,6 @@ class Findings:
             subject = f"{name_rows(labels)}: {key}: " if key else f"{name_rows(labels)}: "
             found.append(problem_at(self.document, PROMPTS, code, subject + message, hint))
         if len(shared) > LIMIT:
-            found.append(
-                problem_at(self.document, PROMPTS, "more-problems", f"and {len(shared) - LIMIT} more problems")
-            )
+            text = f"and {len(shared) - LIMIT} more problems"
+            found.append(problem_at(self.document, PROMPTS, "more-problems", text))
         return found

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from circuitgraph.errors import quoted
-from circuitgraph.spec.model import FilePrompts
+from circuitgraph.spec.prompts import FilePrompts
 from circuitgraph.task.findings import PROMPTS, Findings, Place, Where, in_file
 from circuitgraph.task.reading import shown
 from circuitgraph.task.source import PlacedRows, Setting
@@ -87,13 +87,14 @@ def _parse(line: bytes, place: Place, findings: Findings) -> dict[str, object] |
         text = line.decode("utf-8")
         value: object = json.loads(text, object_pairs_hook=objects, parse_constant=constant)
     except UnicodeDecodeError as error:
-        findings.row(place, "", "bad-encoding", f"byte {error.start + 1} is not UTF-8: save the file as UTF-8")
+        text = f"byte {error.start + 1} of the line is not UTF-8: save the file as UTF-8"
+        findings.row(place, "", "bad-encoding", text)
         return None
     except json.JSONDecodeError as error:
         findings.row(place, "", "bad-json", f"not JSON at column {error.colno}: {error.msg}")
         return None
     except (ValueError, RecursionError):
-        findings.row(place, "", "bad-json", "not JSON that can be read: a number too long, or nested too deeply")
+        findings.row(place, "", "bad-json", "has a number too long, or lists nested too deeply, to be read")
         return None
     for key in duplicates:
         findings.row(place, "", "duplicate-key", f"key {quoted(key)} is given twice")

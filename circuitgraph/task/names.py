@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from circuitgraph.errors import quoted
@@ -41,6 +43,12 @@ def parse_position(text: str) -> PositionExpression | None:
         return None
     name, sign, digits = match.groups()
     return PositionExpression(name, int(f"{sign}{digits}") if digits else 0)
+
+
+def near_position(name: str, known: Iterable[str]) -> str | None:
+    """The hint for a misspelt position name, if one is near; case counts, as names are mostly capitals."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]}?" if near else None
 
 
 def bad_position_name(name: object) -> str | None:

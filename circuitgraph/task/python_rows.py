@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import cast
 
 from circuitgraph.errors import quoted
-from circuitgraph.spec.model import PythonPrompts
+from circuitgraph.spec.prompts import PythonPrompts
 from circuitgraph.task.code import last_line, load_function
 from circuitgraph.task.findings import PROMPTS, Where, generated
 from circuitgraph.task.source import PlacedRows, Setting
@@ -27,13 +27,14 @@ def python_rows(prompts: PythonPrompts, setting: Setting) -> PlacedRows:
     if function is None:
         return []
     try:
-        made = function()
-        items = list(cast("Iterable[object]", made)) if isinstance(made, Iterable) else None
+        made: object = function()
+        items = list(cast("Iterable[object]", made)) if hasattr(made, "__iter__") else None
     except (Exception, SystemExit) as error:  # noqa: BLE001 (the function is the user's: it may raise anything)
         findings.spec(PYTHON, "code-failed", f"{quoted(name)} failed: {last_line(error)}")
         return []
     if items is None or isinstance(made, (str, bytes, Mapping)):
-        text = f"{quoted(name)} returned {type(made).__name__}: it must return an iterable of mappings"
+        kind = type(cast("object", made)).__name__
+        text = f"{quoted(name)} returned {kind}: it must return an iterable of mappings"
         findings.spec(PYTHON, "wrong-return", text)
         return []
     if not items:

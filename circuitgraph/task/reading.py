@@ -5,7 +5,6 @@ Every source of prompts ends here, so all rows meet the same checks; what is wro
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import cast
 
 from circuitgraph.arch.residual import ResidualGraph
 from circuitgraph.errors import quoted
+from circuitgraph.spec.strict import closest
 from circuitgraph.task.findings import PROMPTS, Findings, Place
 from circuitgraph.task.names import bad_position_name
 from circuitgraph.task.rows import Level, Row
@@ -36,7 +36,7 @@ def shown(value: object) -> str:
 
 def whole_number(value: object) -> int | None:
     """The value as an int, or None: booleans and floats are no whole numbers, numpy's integers are."""
-    return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
+    return int(value) if not isinstance(value, bool) and isinstance(value, Integral) else None
 
 
 def listed(value: object) -> Sequence[object] | None:
@@ -86,15 +86,14 @@ class RowReader:
     def _check_keys(self, raw: Mapping[str, object], place: Place) -> None:
         for key in raw:
             if key not in KEYS:
-                close = difflib.get_close_matches(str(key), KEYS, n=1)
-                hint = f"did you mean {close[0]}?" if close else None
                 text = f"unknown key {quoted(key)}: use {', '.join(KEYS)}"
-                self.findings.row(place, "", "unknown-key", text, hint)
+                self.findings.row(place, "", "unknown-key", text, closest(str(key), KEYS))
         if raw.get("clean") is None:
             self.findings.row(place, "", "missing-key", "clean is missing: every row needs a prompt")
         for key in sorted(self.needs):
             if raw.get(key) is None:
-                self.findings.row(place, "", "missing-key", f"{key} is missing: the metric {self.metric} needs it")
+                text = f"{key} is missing: the metric {self.metric} needs it"
+                self.findings.row(place, "", "missing-key", text)
 
     def _prompt(self, raw: Mapping[str, object], key: str, place: Place) -> Ids | None:
         value = raw.get(key)
@@ -156,7 +155,8 @@ class RowReader:
         outside = next((token for token in ids if token >= self.graph.vocab), None)
         if outside is None:
             return True
-        text = f"token id {outside} is outside the vocabulary of {self.graph.name} (0..{self.graph.vocab - 1})"
+        last = self.graph.vocab - 1
+        text = f"token id {outside} is outside the vocabulary of {self.graph.name} (0..{last})"
         self.findings.row(place, key, "bad-token-id", text)
         return False
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from circuitgraph.errors import quoted
-from circuitgraph.spec.model import SlotFile, TemplatePrompts
+from circuitgraph.spec.prompts import SlotFile, TemplatePrompts
 from circuitgraph.task.findings import PROMPTS, Findings, Where
 from circuitgraph.task.jsonl import read_bytes
 from circuitgraph.task.names import bad_position_name
@@ -95,19 +95,13 @@ def parse_template(text: str) -> Template:
     return Template(tuple(literals), tuple(slots))
 
 
-def read_template(text: str, where: Where, known: Iterable[str], findings: Findings) -> Template | None:
-    """Read a template and check its slots; None if anything is wrong, which is then reported at `where`."""
+def read_template(text: str, where: Where, findings: Findings) -> Template | None:
+    """Read a template whose slots the spec has checked; None if it has a stray brace, reported at `where`."""
     try:
-        template = parse_template(text)
+        return parse_template(text)
     except ValueError as error:
         findings.spec(where, "bad-template", str(error))
         return None
-    names = tuple(known)
-    unknown = [slot for slot in dict.fromkeys(template.slots) if slot not in names]
-    for slot in unknown:
-        has = f"slots has {', '.join(names)}" if names else "slots is empty"
-        findings.spec(where, "unknown-slot", f"no slot is called {quoted(slot)}: {has}")
-    return None if unknown else template
 
 
 def slot_values(prompts: TemplatePrompts, directory: Path, findings: Findings) -> dict[str, tuple[str, ...]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from circuitgraph.errors import quoted
-from circuitgraph.spec.model import TemplatePrompts
+from circuitgraph.spec.prompts import TemplatePrompts
 from circuitgraph.task.findings import PROMPTS, Findings, Place, generated
 from circuitgraph.task.slots import SLOTS, Template, Use, parse_template, read_template, sharing, slot_values
 from circuitgraph.task.source import PlacedRows, Setting
@@ -38,8 +38,8 @@ def template_rows(prompts: TemplatePrompts, setting: Setting) -> PlacedRows:
     """Fill the templates, in turn, `examples` times.
 
     Slots that share a list never take the same value in a row; the same seed gives the same rows, and fewer
-    examples a prefix of them. The n-th use of a slot `A` gives the position `A<n>`, and `A` if there is one use:
-    the token that holds the last character of the value. `END` is the last token.
+    examples a prefix of them. The n-th use of a slot `A` gives the position `A<n>`, and `A` if it is the only
+    use: the token that holds the last character of the value. `END` is the last token.
 
     Everything wrong is reported to the setting's findings; rows with problems are left out.
     """
@@ -48,10 +48,6 @@ def template_rows(prompts: TemplatePrompts, setting: Setting) -> PlacedRows:
     values = slot_values(prompts, setting.directory, findings)
     parts = _read(prompts, findings)
     _check_slots(prompts, parts, values, findings)
-    for key in sorted(setting.reader.needs):
-        if getattr(prompts, key) is None:
-            text = f"{key} is missing: the metric {setting.reader.metric} needs it"
-            findings.spec(PROMPTS, "missing-key", text)
     if tokenizer is None:
         text = f"a template is text, but {setting.reader.graph.name} has no tokenizer.json to read it with"
         findings.spec(PROMPTS, "no-tokenizer", text, "put the model's tokenizer.json into its directory")
@@ -78,29 +74,23 @@ def template_rows(prompts: TemplatePrompts, setting: Setting) -> PlacedRows:
 
 
 def template_positions(prompts: TemplatePrompts) -> frozenset[str] | None:
-    """Names of the positions that every row will have, without making one; None if a template cannot be read."""
+    """Names of the positions that every row will have; None if a template cannot be read."""
     try:
         templates = [parse_template(text) for text in prompts.template]
     except ValueError:
         return None
-    return frozenset.intersection(*(template.positions for template in templates)) if templates else None
+    names = [template.positions for template in templates]
+    return names[0].intersection(*names[1:]) if names else None
 
 
 def _read(prompts: TemplatePrompts, findings: Findings) -> _Parts:
-    known = prompts.slots
-
     def several(key: str, texts: Sequence[str]) -> tuple[Template, ...]:
-        read = [read_template(text, (*PROMPTS, key, i), known, findings) for i, text in enumerate(texts)]
+        read = [read_template(text, (*PROMPTS, key, i), findings) for i, text in enumerate(texts)]
         return tuple(template for template in read if template is not None)
 
     def one(key: str, text: str | None) -> Template | None:
-        return None if text is None else read_template(text, (*PROMPTS, key), known, findings)
+        return None if text is None else read_template(text, (*PROMPTS, key), findings)
 
-    if not prompts.template:
-        findings.spec((*PROMPTS, "template"), "no-template", "is empty: give at least one template")
-    if prompts.corrupt is not None and len(prompts.corrupt) != len(prompts.template):
-        text = f"has {len(prompts.corrupt)} templates and template {len(prompts.template)}: give as many"
-        findings.spec((*PROMPTS, "corrupt"), "unequal-templates", text)
     return _Parts(
         several("template", prompts.template),
         several("corrupt", prompts.corrupt or ()),
@@ -113,15 +103,15 @@ def _check_slots(
     prompts: TemplatePrompts, parts: _Parts, values: Mapping[str, tuple[str, ...]], findings: Findings
 ) -> None:
     used = {slot for template in parts.all for slot in template.slots}
-    texts = [*prompts.template, *(prompts.corrupt or ()), prompts.answer or "", prompts.foil or ""]
+    written = (*prompts.template, *(prompts.corrupt or ()), prompts.answer, prompts.foil)
+    all_read = len(parts.all) == sum(text is not None for text in written)
     for slot in prompts.slots:
-        # A slot in a template that could not be read is not unused.
-        if slot not in used and not any(f"{{{slot}}}" in text for text in texts):
+        if all_read and slot not in used:  # a template that could not be read may use it
             findings.spec((*SLOTS, slot), "unused-slot", "is used in no template, answer or foil", key=True)
     for group in sharing(values):
         distinct = len(values[group[0]])
         if distinct < len(group):
-            text = f"{', '.join(group)} share a list of {distinct} distinct values: they never take the same one"
+            text = f"{', '.join(group)} share one list and never take the same value: {distinct} is too few"
             findings.spec((*SLOTS, group[0]), "too-few-values", text, f"give at least {len(group)} values")
     for i, template in enumerate(parts.clean):
         _check_names(template, i, findings)
@@ -171,7 +161,8 @@ def _row(
             return None
         same_words = parts.clean[which].literals == parts.corrupt[which].literals
         pairs = _pairs(uses, other_uses, by_place=same_words)
-        if len(corrupt.ids) == len(clean.ids) and not _aligned(pairs, clean, corrupt, (text, other), place, findings):
+        same_length = len(corrupt.ids) == len(clean.ids)
+        if same_length and not _aligned(pairs, clean, corrupt, (text, other), place, findings):
             return None
     return raw
 
@@ -185,7 +176,7 @@ def _encoded(text: str, tokenizer: Tokenizer, place: Place, findings: Findings) 
 
 
 def _pairs(clean: Sequence[Use], corrupt: Sequence[Use], *, by_place: bool) -> list[tuple[Use, Use]]:
-    """Uses that stand for each other: by place where only slots differ, else the n-th uses of the same slot."""
+    """Uses that stand for each other: by place where only slots differ, else n-th uses of the same slot."""
     if by_place:
         return list(zip(clean, corrupt, strict=True))
     named = {use.name: use for use in corrupt}
@@ -204,8 +195,8 @@ def _aligned(
         here, there = clean.last_at(use.last), corrupt.last_at(other.last)
         if here != there:
             text = (
-                f"{use.name} is token {here} of clean {quoted(texts[0])} but its counterpart is token {there} of "
-                f"{quoted(texts[1])}: positions must agree"
+                f"{use.name} is token {here} of clean {quoted(texts[0])}, its counterpart is token {there} "
+                f"of {quoted(texts[1])}: positions must agree"
             )
             hint = "use slot values of equally many tokens"
             findings.row(place, "corrupt", "misaligned", text, hint)

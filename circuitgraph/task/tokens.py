@@ -1,8 +1,8 @@
 """Text to token ids and back, with the `tokenizers` library alone: no torch, no transformers.
 
 Prompts are encoded as Hugging Face models expect them: with the special tokens that the tokenizer's own
-post-processor adds (many begin every prompt with one; GPT-2's adds none). Answers, foils and the tokens of positions
-continue or lie inside a prompt and are encoded bare.
+post-processor adds (many begin every prompt with one; GPT-2's adds none). Answers, foils and the tokens of
+positions continue or lie inside a prompt and are encoded bare.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Encoded:
 
     Attributes:
         ids: Token ids, special tokens included.
-        spans: For each token the characters of the text it stands for, start and end; None for a token that the
-            tokenizer added. With merged leading spaces a span may include them.
+        spans: For each token the characters of the text it stands for, start and end; None for a token that
+            the tokenizer added. With merged leading spaces a span may include them.
     """
 
     ids: tuple[int, ...]
@@ -80,7 +80,7 @@ class Tokenizer:
 
     @cached_property
     def unknown(self) -> int | None:
-        """Id of the token that stands for text the tokenizer does not know, or None if it knows every text."""
+        """Id of the token for text that the tokenizer does not know, or None if it knows every text."""
         model = cast("dict[str, object]", json.loads(self._backend.to_str())["model"])
         name = model.get("unk_token")
         if isinstance(name, str) and name:
@@ -146,7 +146,7 @@ class Tokenizer:
         return f"{len(ids)} tokens ({shown}{more})"
 
     def text_of(self, token: int) -> str:
-        """The text a token stands for; its name in the vocabulary where it is no whole text, `#ID` if unknown."""
+        """The text of a token; its name in the vocabulary where it is no whole text, `#ID` if unknown."""
         name = self._backend.id_to_token(token)
         if name is None:
             return f"#{token}"
@@ -191,9 +191,10 @@ def load_tokenizer(location: Location) -> Tokenizer | None:
 def _read(path: Path, location: Location) -> Tokenizer:
     from tokenizers import Tokenizer as Library
 
+    # The library raises bare Exception on any bad file.
     try:
         return Tokenizer(Library.from_file(str(path)))
-    except Exception as error:  # noqa: BLE001 (the library raises bare Exception on any bad file)
+    except Exception as error:
         raise _bad(path.name, location, error) from error
 
 
@@ -202,14 +203,19 @@ def _from_parts(vocabulary: Path, merges: Path, location: Location) -> Tokenizer
     from tokenizers import Tokenizer as Library
 
     try:
-        backend = Library(models.BPE.from_file(str(vocabulary), str(merges)))
-    except Exception as error:  # noqa: BLE001 (as above)
+        model = models.BPE.from_file(  # pyright: ignore[reportUnknownMemberType]
+            str(vocabulary), str(merges)
+        )
+        backend = Library(model)
+    except Exception as error:
         raise _bad(f"{VOCABULARY} and {MERGES}", location, error) from error
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
     backend.post_processor = processors.ByteLevel(trim_offsets=False)
     if backend.token_to_id(END_OF_TEXT) is not None:
-        backend.add_special_tokens([AddedToken(END_OF_TEXT, normalized=False)])
+        backend.add_special_tokens(  # pyright: ignore[reportUnknownMemberType]
+            [AddedToken(END_OF_TEXT, normalized=False)]
+        )
     return Tokenizer(backend)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-
 from circuitgraph.errors import quoted
-from circuitgraph.spec.model import ZooPrompts
+from circuitgraph.spec.prompts import ZooPrompts
+from circuitgraph.spec.strict import closest
 from circuitgraph.task.findings import PROMPTS, generated
 from circuitgraph.task.source import PlacedRows, Setting
 from circuitgraph.zoo import GENERATORS
@@ -18,9 +17,9 @@ def zoo_rows(prompts: ZooPrompts, setting: Setting) -> PlacedRows:
     """
     generator = GENERATORS.get(prompts.zoo)
     if generator is None:
-        close = difflib.get_close_matches(prompts.zoo, GENERATORS, n=1)
-        text = f"no built-in data set is called {quoted(prompts.zoo)}: there is {', '.join(sorted(GENERATORS))}"
-        hint = f"did you mean {close[0]}?" if close else None
+        known = ", ".join(sorted(GENERATORS))
+        text = f"no built-in data set is called {quoted(prompts.zoo)}: there is {known}"
+        hint = closest(prompts.zoo, GENERATORS)
         setting.findings.spec((*PROMPTS, "zoo"), "unknown-data-set", text, hint)
         return []
     rows: PlacedRows = []

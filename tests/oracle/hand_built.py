@@ -1,46 +1,47 @@
 """An induction circuit whose weights are written down, with every edge effect worked out on paper.
 
-**Construction.** Two attention-only layers, D = 128, four heads of size 32 per layer, real layer norms (weight 1,
-bias 0, ε = 1e-5), no biases. A *feature* f is the pair of dimensions (2f, 2f+1) and is written as ±(amplitude), so
-every stream has mean 0 and a squared norm of 2·Σ amplitude². There are 16 features each for tok (this token), pos
-(this position), prev (the token before) and out (the prediction).
+**Construction.** Two attention-only layers, D = 128, four heads of size 32 per layer, real layer norms
+(weight 1, bias 0, ε = 1e-5), no biases. A *feature* f is the pair of dimensions (2f, 2f+1) and is written as
+±(amplitude), so every stream has mean 0 and a squared norm of 2·Σ amplitude². There are 16 features each for
+tok (this token), pos (this position), prev (the token before) and out (the prediction).
 
 - `embed` writes tok and pos, amplitude 1 each.
-- `a0.h0`, the previous-token head: q at position t asks for pos t-1, k offers pos, with a score of 1024 where
-  they meet and 0 elsewhere. exp(-1024) is 0 in float64, so it attends to t-1 alone (position 0: to itself). It
-  copies tok there to prev here, amplitude 1.
+- `a0.h0`, the previous-token head: q at position t asks for pos t-1, k offers pos, with a score of 1024
+  where they meet and 0 elsewhere. exp(-1024) is 0 in float64, so it attends to t-1 alone (position 0: to
+  itself). It copies tok there to prev here, amplitude 1.
 - `a1.h0`, the induction head: q asks for prev = this token (tok), k offers prev, with a score of c = 6 where
   they meet and 0 elsewhere. It copies tok there to out here, amplitude ω = 2.
-- The other six heads have all weights 0, and the MLPs are 0. The unembedding reads out alone, with gain U = 2.
+- All weights of the other six heads and of the MLPs are 0. The unembedding reads out alone, gain U = 2.
 
-**Norms.** A stream of squared norm N is multiplied by σ(N) = 1/√(N/D + ε). Embeddings have N = 4 at every token
-and position, the second layer's streams N = 6; the weights divide by σ(4) and σ(6), so the amplitudes above are
-those of the clean run. The final norm's N depends on the prediction: N = 6 + 2ω²Q with Q = Σ_v a_v², where a_v is
-the attention that END pays to tokens v. So logit_v = U·ω·σ(6 + 2ω²Q)·a_v.
+**Norms.** A stream of squared norm N is multiplied by σ(N) = 1/√(N/D + ε). Embeddings have N = 4 at every
+token and position, the second layer's streams N = 6; the weights divide by σ(4) and σ(6), so the amplitudes
+above are those of the clean run. The final norm's N depends on the prediction: N = 6 + 2ω²Q with Q = Σ_v
+a_v², where a_v is the attention that END pays to tokens v. So logit_v = U·ω·σ(6 + 2ω²Q)·a_v.
 
-**Rows.** clean = bos … A B … A, answer B; corrupt, of the same length, has its own pair C D at the same places,
-foil D, and no token of clean but bos. With n tokens, END attends to MATCH+1 with p = e^c/(e^c + n-1), to each of
-the other n-1 tokens with ρ = 1/(e^c + n-1), two of which are A. So Q = p² + (2ρ)² + (n-3)ρ² and
+**Rows.** clean = bos … A B … A, answer B; corrupt, of the same length, has its own pair C D at the same
+places, foil D, and no token of clean but bos. With n tokens, END attends to MATCH+1 with p = e^c/(e^c +
+n-1), to each of the other n-1 tokens with ρ = 1/(e^c + n-1), two of which are A. So Q = p² + (2ρ)² + (n-3)ρ²
+and
 
-    m = logit(B) - logit(D) = U·ω·p·σ(6 + 2ω²Q)            (11.6 to 11.7 on these rows)
+    m = logit(B) - logit(D) = U·ω·p·σ(6 + 2ω²Q)            (11.99 to 12.05 on these rows)
 
 **Effects under `corrupt`** (`corrupt_effects`): five edges have one.
 
 - `a1.h0 -> logits` and `embed -> a1.h0.v`: END attends as before and predicts D: -m, an effect of -2m.
-- `embed -> a1.h0.q`: END asks for C, which no clean token follows: attention is uniform, Q = (n-2+4-1)/n² and
+- `embed -> a1.h0.q`: END asks for C, which no clean token follows: attention is uniform, Q = (n+2)/n² and
   m' = U·ω·σ(6 + 2ω²Q)/n. `a0.h0 -> a1.h0.k`: the keys offer corrupt tokens, none A: the same m'. `embed ->
   a0.h0.v` changes `a0.h0` wholly, whose only reader that acts is that k: the same m' again.
 
-Every other effect is 0: tokens never enter q or k of `a0.h0` (positions are the same in clean and corrupt, and
-the norm does not depend on the token), a1.h0's q and v read tok and not prev, its k prev and not tok, and the
-unembedding neither; and a change of token leaves all their norms alone. The position at which an effect lives
-is in `corrupt_effects_at`.
+Every other effect is 0: tokens never enter q or k of `a0.h0` (positions are the same in clean and corrupt,
+and the norm does not depend on the token), a1.h0's q and v read tok and not prev, its k prev and not tok,
+and the unembedding neither; and a change of token leaves all their norms alone. The position at which an
+effect lives is in `corrupt_effects_at`.
 
-**Effects under `zero`** (`zero_effects`): twelve edges, all among embed, `a0.h0`, `a1.h0` and logits, since removing
-a write now changes a norm even where it is not read. Without its q or k `a0.h0` attends uniformly.
+**Effects under `zero`** (`zero_effects`): twelve edges, all among embed, `a0.h0`, `a1.h0` and logits, since
+removing a write now changes a norm even where it is not read. Without its q or k `a0.h0` attends uniformly.
 
-**EAP** differs from these by design, and by known amounts (`corrupt_eap`). The score of `a0.h0` is saturated, so
-under `zero` EAP gives its q and k exactly 0 although they have effects.
+**EAP** differs from these by design, and by known amounts (`corrupt_eap`). The score of `a0.h0` is
+saturated, so under `zero` EAP gives its q and k exactly 0 although they have effects.
 """
 
 from __future__ import annotations
@@ -119,9 +120,6 @@ ROWS = [
     Row([0, 1, 2, 3, 4, 5, 6, 7, 4], [0, 8, 9, 10, 11, 12, 13, 14, 11], 4),
     Row([0, 15, 7, 2, 7], [0, 1, 3, 9, 3], 2),
 ]
-
-
-# The weights.
 
 
 def norm_scale(squared_norm: float) -> float:
@@ -243,9 +241,9 @@ def corrupt_effects(row: Row) -> dict[Edge, float]:
 def corrupt_effects_at(row: Row) -> dict[tuple[Edge, int], float]:
     """Return the effects under `corrupt` of an edge at one position; all that are absent are 0.
 
-    The position is END for q and logits, MATCH+1 for a1.h0's k (its match) and MATCH for a0.h0's v (the token
-    that MATCH+1 looks back to). a1.h0's v acts at MATCH+1, where B becomes D, and, by the final norm alone, at
-    MATCH and END: there one of the two A becomes C, and Q loses 2ρ² (a few 1e-6 logits).
+    The position is END for q and logits, MATCH+1 for a1.h0's k (its match) and MATCH for a0.h0's v (the
+    token that MATCH+1 looks back to). a1.h0's v acts at MATCH+1, where B becomes D, and, by the final norm
+    alone, at MATCH and END: there one of the two A becomes C, and Q loses 2ρ² (a few 1e-6 logits).
     """
     whole = corrupt_effects(row)
     found = {
@@ -264,8 +262,8 @@ def corrupt_effects_at(row: Row) -> dict[tuple[Edge, int], float]:
 def zero_effects(row: Row) -> dict[Edge, float]:
     """Return metric(edge zeroed) - metric(clean) of the edges that have an effect under `zero`.
 
-    What is no longer read is gone, and what remains is scaled by σ(N') / σ(6), N' the norm that remains. Where
-    `a0.h0` loses q or k it attends uniformly, and writes prev with the frequency of each token so far.
+    What is no longer read is gone, and what remains is scaled by σ(N') / σ(6), N' the norm that remains.
+    Where `a0.h0` loses q or k it attends uniformly, and writes prev with the frequency of each token so far.
     """
     n, second = len(row.clean), norm_scale(6)
     matched, flat = _scores(row, MATCH_SCORE), [0.0] * n
@@ -298,9 +296,10 @@ def zero_effects(row: Row) -> dict[Edge, float]:
 def corrupt_eap(row: Row) -> dict[Edge, float]:
     """Return the EAP scores of three edges under `corrupt`, differentiated on paper.
 
-    With S = σ(6 + 2ω²Q) and dS = -S³·ω²·dQ/D. `a1.h0 -> logits`: B - D loses 2p, and x·Δ = 2ω²(ρ² - Q), bos being
-    in both, so -2m + 2m·ω²(Q - ρ²)S²/D. q and k: A leaves the query (the key) at rate 1 while the norm that it
-    leaves grows by 2σ(6)²/D, so the score moves at c·(2σ(6)²/D - 1); and dp = p(1-p), dρ = -pρ per unit of score.
+    With S = σ(6 + 2ω²Q) and dS = -S³·ω²·dQ/D. `a1.h0 -> logits`: B - D loses 2p, and x·Δ = 2ω²(ρ² - Q), bos
+    being in both, so -2m + 2m·ω²(Q - ρ²)S²/D. q and k: A leaves the query (the key) at rate 1 while the norm
+    that it leaves grows by 2σ(6)²/D, so the score moves at c·(2σ(6)²/D - 1); and dp = p(1-p), dρ = -pρ per
+    unit of score.
     """
     n, clean = len(row.clean), clean_metric(row)
     p, rho = (x / (math.exp(MATCH_SCORE) + n - 1) for x in (math.exp(MATCH_SCORE), 1.0))
@@ -324,12 +323,13 @@ def linear_model(
 ) -> tuple[GPT2LMHeadModel, list[Edge]]:
     """Return a random two-layer GPT-2 in float64 and the edges on which EAP equals exact patching.
 
-    Every layer norm has ε = 1e24 and weights of 1e12 times a random number: a variance below 1e7 is then lost
-    in the rounding of var + ε, so the norm is (x - mean) times a constant, bit for bit, and affine. The MLPs, if
-    any, have the identity for their activation. For a metric linear in the logits, under any ablation:
+    Every layer norm has ε = 1e24 and weights of 1e12 times a random number: a variance below 1e7 is then
+    lost in the rounding of var + ε, so the norm is (x - mean) times a constant, bit for bit, and affine. The
+    MLPs, if any, have the identity for their activation. For a metric linear in the logits, under any
+    ablation:
 
-    - "uniform" (q and k weights are 0, so attention is uniform whatever is patched): the whole model is affine,
-      and EAP equals exact for every edge. Edges into q and k score 0 in both.
+    - "uniform" (q and k weights are 0, so attention is uniform whatever is patched): the whole model is
+      affine, and EAP equals exact for every edge. Edges into q and k score 0 in both.
     - "live": patterns move. EAP equals exact for edges into `logits`, the last layer's MLP, and v of the last
       layer's heads, whose patterns come from private inputs of their own; not for q and k, nor for v and MLPs
       of earlier layers, which later patterns read.

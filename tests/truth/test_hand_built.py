@@ -66,7 +66,7 @@ def test_the_metric_is_the_papers(i: int) -> None:
     row, m = ROWS[i], hand_built.clean_metric(ROWS[i])
     assert float(row.metric(ORACLE.run(row.clean)[1])) == pytest.approx(m, abs=EXACTLY)
     assert float(row.metric(ORACLE.run(row.corrupt)[1])) == pytest.approx(-m, abs=EXACTLY)
-    assert 11.6 < m < 11.8
+    assert 11.99 < m < 12.05
 
 
 @each_row
@@ -86,8 +86,10 @@ def test_each_effect_lives_at_the_position_of_the_paper(i: int) -> None:
     row, baseline = ROWS[i], ORACLE.baseline("corrupt", i)
     expected = hand_built.corrupt_effects_at(row)
     assert all(value != 0 for value in expected.values())
+    shortest = len(row.clean) == min(len(other.clean) for other in ROWS)
+    edges = ORACLE.edges() if shortest else hand_built.EXPECTED_EDGES["zero"]  # all that could act
     for t in range(len(row.clean)):
-        found = exact(ORACLE, i, baseline, row.metric, {edge: {t} for edge in ORACLE.edges()})
+        found = exact(ORACLE, i, baseline, row.metric, {edge: {t} for edge in edges})
         close(found, {edge: value for (edge, where), value in expected.items() if where == t})
 
 

@@ -74,6 +74,11 @@ class TestDegenerate:
         assert (estimate.value, estimate.interval) == (value, Interval(value, value, 0.95))
         assert "agree exactly" in estimate.notes[0]
 
+    @pytest.mark.parametrize("count", [2, 5, 30])
+    def test_identical_values_in_unequal_clusters(self, count: int) -> None:
+        labels = [i for i in range(count) for _ in range(i + 1)]
+        assert mean([0.1] * len(labels), clusters=labels, seed=0).interval == Interval(0.1, 0.1, 0.95)
+
     @pytest.mark.parametrize("clusters", [None, [i % 30 for i in range(90)], [i % 3 for i in range(90)]])
     def test_a_constant_ratio_has_zero_width(self, clusters: list[int] | None) -> None:
         denominator = normal(0, 90, centre=5.0)
@@ -105,6 +110,14 @@ class TestDegenerate:
         assert estimate.interval == UNBOUNDED
         assert "not clear of 0" in estimate.notes[0]
 
+    @pytest.mark.parametrize(("errors_from_zero", "bounded"), [(1.5, False), (4.0, True)])
+    def test_how_clear_is_clear(self, errors_from_zero: float, bounded: bool) -> None:
+        noise = normal(1, 100)
+        noise = (noise - noise.mean()) / noise.std() + errors_from_zero / 10
+        estimate = ratio_of_means(np.ones(100), noise, seed=0)
+        assert estimate.interval.bounded is bounded
+        assert any("not clear of 0" in note for note in estimate.notes) is not bounded
+
     def test_a_negative_denominator_is_as_good(self) -> None:
         top, bottom = normal(0, 60, 2.0), normal(1, 60, 4.0)
         plus, minus = ratio_of_means(top, bottom, seed=0), ratio_of_means(top, -bottom, seed=0)
@@ -120,6 +133,16 @@ class TestAgainstScipy:
         ours = mean(values, seed=0, resamples=40_000).interval
         theirs = scipy.stats.bootstrap((values,), np.mean, n_resamples=40_000, rng=1).confidence_interval
         self.check(ours, theirs)
+
+    def test_lattice_where_resamples_tie_with_the_estimate(self) -> None:
+        right = np.array([1.0] * 24 + [0.0])
+        ours = mean(right, seed=0, resamples=40_000).interval
+        theirs = scipy.stats.bootstrap((right,), np.mean, n_resamples=40_000, rng=1).confidence_interval
+        assert ours.low == pytest.approx(theirs[0], abs=0.041)
+        assert ours.high == pytest.approx(theirs[1], abs=0.001)
+        # 0.1 and 0.7 are not exact in binary, so rounding would break the ties if it were let
+        moved = mean(0.6 * right + 0.1, seed=0, resamples=40_000).interval
+        assert (moved.low, moved.high) == pytest.approx((0.6 * ours.low + 0.1, 0.6 * ours.high + 0.1))
 
     def test_ratio(self) -> None:
         rng = np.random.default_rng(3)

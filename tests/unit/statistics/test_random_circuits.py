@@ -30,7 +30,7 @@ def test_closeness_decides_not_size() -> None:
 
 def test_ties_are_not_beaten_even_when_rounding_breaks_them() -> None:
     assert share_beaten(MODEL - 1.0, MODEL, shifted(1.0, -1.0), seed=0).value == 0.0
-    third = share_beaten(MODEL - 1 / 3, MODEL, shifted(1 / 3 + 1e-15, -1 / 3 - 1e-15), seed=0)
+    third = share_beaten(MODEL - 1 / 3, MODEL, shifted(1 / 3 + 1e-14, -1 / 3 - 1e-14), seed=0)
     assert third.value == 0.0
     assert third.interval.low == 0.0
     assert share_beaten(MODEL, MODEL, shifted(0.0), seed=0).value == 0.0

@@ -56,7 +56,8 @@ def test_bounds_hold_their_ends() -> None:
     assert 0.0 in bounds
     assert 2.0 in bounds
     assert 2.1 not in bounds
-    assert float("nan") not in bounds
+    undefined = math.nan
+    assert undefined not in bounds
     assert [bounds.margin(x) for x in (-1.0, 0.0, 0.5, 3.0)] == [-1.0, 0.0, 0.5, -1.0]
     assert Bounds(at_most=1.0).margin(0.0) == 1.0
 

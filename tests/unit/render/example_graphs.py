@@ -20,7 +20,8 @@ def node(graph: nx.MultiDiGraph, name: str, groups: tuple[str, ...] = (), in_cir
 
 def edge(graph: nx.MultiDiGraph, source: str, target: str, key: str, **data: Any) -> None:
     port, _, position = key.partition("@")
-    graph.add_edge(source, target, key, port=port, position=position or None, **{"in_circuit": True, **data})
+    defaults = {"port": port, "position": position or None, "in_circuit": True}
+    graph.add_edge(source, target, key, **{**defaults, **data})
 
 
 def measured(effect: float, verdict: str | None = None) -> dict[str, Any]:
@@ -116,9 +117,9 @@ def ioi(measure: bool = True) -> nx.MultiDiGraph:
     if measure:
         graph.graph.update(metric_clean=3.56, metric_corrupt=-0.12, examples=300)
     node(graph, "embed")
-    others = [f"a{layer}.h{(5 * layer + 4 + 3 * k) % 12}" for layer in range(10) for k in range(2)]
+    others = [f"a{layer}.h{(5 * layer + 4 + 3 * k) % 12}" for layer in range(12) for k in range(2)]
     of = {member: name for name, _, _, members in IOI_GROUPS for member in members}
-    others = [name for name in others if name not in of]
+    others = [name for name in [*others, "a5.h1", "a6.h4"] if name not in of]
     for layer in range(12):
         for name in [f"a{layer}.h{h}" for h in range(12)]:
             if name in of or name in others:
@@ -138,7 +139,11 @@ def ioi(measure: bool = True) -> nx.MultiDiGraph:
     for reader in movers:
         edges += [(writer, reader, "q@END") for writer in group["s_inhibition"]]
         edges.append((reader, "logits", "in@END"))
-    edges += [("embed", "m0", "in"), ("m11", "logits", "in"), *((f"m{i}", f"m{i + 1}", "in") for i in range(11))]
+    edges += [
+        ("embed", "m0", "in"),
+        ("m11", "logits", "in"),
+        *((f"m{i}", f"m{i + 1}", "in") for i in range(11)),
+    ]
     edges += [("m0", name, port) for name in group["name_mover"] for port in ("k", "v")]
     for i, name in enumerate(others):
         layer = int(name[1:].split(".")[0])
