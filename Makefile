@@ -34,10 +34,11 @@ $(VENV)/.installed-test: $(VENV)/.installed
 
 demo: $(VENV)/.installed  ## install, validate specs/induction.yaml on the embedded model
 	$(BIN)/circuitgraph validate specs/induction.yaml -o $(OUT)
-	@test -s $(OUT)/report.json
+	@test -s $(OUT)/report.json && test -s $(OUT)/report.html
 	@echo
-	@echo "report:  $(OUT)/report.json"
-	@echo "diagram: $(OUT)/diagram.svg"
+	@echo "report:  $(OUT)/report.html"
+	@echo "numbers: $(OUT)/report.json"
+	@test -s $(OUT)/diagram.svg && echo "diagram: $(OUT)/diagram.svg" || echo "diagram: $(OUT)/diagram.mmd (no Graphviz here)"
 
 test: lint types layers unit  ## install the test extras; lint, types, layers, tests
 

@@ -67,7 +67,7 @@ def check(spec: Spec | str | Path, *, allow_code: bool = False) -> Check:
     circuit = prepared.circuit
     return Check(
         problems=(),
-        notes=circuit.notes,
+        notes=(*prepared.notes, *circuit.notes),
         nodes=len(circuit.nodes),
         edges=len(circuit.edges),
         paths=sum(len(paths) for paths in circuit.paths.values()),

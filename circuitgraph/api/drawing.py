@@ -16,12 +16,20 @@ if TYPE_CHECKING:
     from circuitgraph.report.report import Report
 
 
-def render(source: Report | Spec | nx.MultiDiGraph | str | Path, path: str | Path, **options: Any) -> Path:
+def render(
+    source: Report | Spec | nx.MultiDiGraph | str | Path,
+    path: str | Path,
+    *,
+    allow_code: bool = False,
+    **options: Any,
+) -> Path:
     """Draw a circuit into a file; the format follows from the suffix (svg, png, pdf, dot, mmd, html).
 
     Args:
-        source: A report, a result graph, a spec, or the path of a spec, of a graph.json or of a report directory.
+        source: A report, a result graph, a spec, or the path of a spec, of a graph.json or of a report's
+            directory.
         path: The file to write.
+        allow_code: Whether `python:` entries of a spec may run.
         **options: `method`, `only_circuit`, `min_effect` of `circuitgraph.render.render`.
 
     Raises:
@@ -32,17 +40,19 @@ def render(source: Report | Spec | nx.MultiDiGraph | str | Path, path: str | Pat
     from circuitgraph.render import render as draw
 
     check_suffix(path)
-    return draw(graph_of(source), path, **options)
+    return draw(graph_of(source, allow_code=allow_code), path, **options)
 
 
-def graph_of(source: Report | Spec | nx.MultiDiGraph | str | Path) -> nx.MultiDiGraph:
+def graph_of(
+    source: Report | Spec | nx.MultiDiGraph | str | Path, *, allow_code: bool = False
+) -> nx.MultiDiGraph:
     """The graph of anything `render` takes."""
     import networkx as nx
 
     if isinstance(source, nx.MultiDiGraph):
         return source
     if isinstance(source, Spec):
-        return _spec_graph(source)
+        return _spec_graph(source, allow_code)
     if not isinstance(source, str | Path):
         return source.graph
     path = Path(source)
@@ -50,7 +60,7 @@ def graph_of(source: Report | Spec | nx.MultiDiGraph | str | Path) -> nx.MultiDi
     if file.name == "report.json":
         file = file.with_name("graph.json")
     if file.suffix != ".json":
-        return _spec_graph(file)
+        return _spec_graph(file, allow_code)
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
         return nx.node_link_graph(data, edges="edges")
@@ -59,9 +69,8 @@ def graph_of(source: Report | Spec | nx.MultiDiGraph | str | Path) -> nx.MultiDi
         raise InputError(Problem("bad-graph", message, file=str(file))) from error
 
 
-def _spec_graph(spec: Spec | str | Path) -> nx.MultiDiGraph:
+def _spec_graph(spec: Spec | str | Path, allow_code: bool) -> nx.MultiDiGraph:
     from circuitgraph.report.graph import circuit_graph
 
-    prepared = prepare(spec)
+    prepared = prepare(spec, allow_code=allow_code)
     return circuit_graph(prepared.spec, prepared.circuit, model=prepared.graph.name)
-

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from circuitgraph.arch.config import HasConfig, read_config, residual_graph, residual_graph_of
+from circuitgraph.arch.config import HasConfig, check_weights, read_config, residual_graph, residual_graph_of
 from circuitgraph.arch.location import Location, locate
 from circuitgraph.arch.residual import ResidualGraph
 from circuitgraph.errors import InputError, ModelError, Problem, SpecError, TaskError
@@ -25,6 +25,7 @@ class Prepared:
         graph: The model's residual graph.
         circuit: The hypothesis resolved.
         task: Its rows.
+        notes: What people should know about the model's files.
     """
 
     spec: Spec
@@ -32,6 +33,7 @@ class Prepared:
     graph: ResidualGraph
     circuit: Circuit
     task: Task
+    notes: tuple[str, ...] = ()
 
 
 def as_spec(spec: Spec | str | Path) -> Spec:
@@ -39,20 +41,29 @@ def as_spec(spec: Spec | str | Path) -> Spec:
     return spec if isinstance(spec, Spec) else load(spec)
 
 
-def prepare(spec: Spec | str | Path, *, model: Any = None, allow_code: bool = False) -> Prepared:
+def prepare(
+    spec: Spec | str | Path | Prepared,
+    *,
+    model: Any = None,
+    allow_code: bool = False,
+    weights_needed: bool = False,
+) -> Prepared:
     """Read everything but the weights.
 
     Args:
-        spec: A spec or the path of one.
+        spec: A spec or the path of one. What is prepared already comes back as it is.
         model: A Hugging Face model in memory to be used instead of the spec's; its config is read.
         allow_code: Whether `python:` entries may run.
+        weights_needed: Whether a model directory without weights is an error; otherwise it is a note.
 
     Raises:
         InputError: Anything is wrong; problems of names and of data come together, sorted by place.
         SurroundingsError: The model's config is on a hub that cannot be reached.
     """
+    if isinstance(spec, Prepared):
+        return spec
     spec = as_spec(spec)
-    location, graph, tokenizer = _model(spec, model)
+    location, graph, tokenizer, notes = _model(spec, model, weights_needed)
     problems: list[Problem] = []
     circuit, task = None, None
     try:
@@ -69,26 +80,33 @@ def prepare(spec: Spec | str | Path, *, model: Any = None, allow_code: bool = Fa
         kind = SpecError if circuit is None else TaskError
         raise kind(dict.fromkeys(problems))
     _check_positions(spec, circuit, task)
-    return Prepared(spec, location, graph, circuit, task)
+    return Prepared(spec, location, graph, circuit, task, notes)
 
 
-def _model(spec: Spec, model: HasConfig | None) -> tuple[Location | None, ResidualGraph, Tokenizer | None]:
+def _model(
+    spec: Spec, model: HasConfig | None, weights_needed: bool
+) -> tuple[Location | None, ResidualGraph, Tokenizer | None, tuple[str, ...]]:
     ref = spec.model_ref
     if model is not None:
         graph = residual_graph_of(model.config, ref.id)  # type: ignore[attr-defined]
-        return None, graph, _tokenizer_if_found(spec)
+        return None, graph, _tokenizer_if_found(spec), ()
     try:
         location = locate(ref, spec.directory)
         graph = residual_graph(read_config(location), ref.id)
-        return location, graph, load_tokenizer(location)
+        notes = check_weights(location, required=weights_needed)
+        return location, graph, load_tokenizer(location), notes
     except ModelError as error:
-        placed = (
-            problem_at(spec.document, ("model",), problem.code, problem.message, problem.hint)
-            if problem.line is None and problem.file is None
-            else problem
-            for problem in error.problems
-        )
-        raise ModelError(placed) from error
+        raise at_model(error, spec) from error
+
+
+def at_model(error: ModelError, spec: Spec) -> ModelError:
+    """The error, its problems placed at the spec's `model:` entry where they have no place of their own."""
+    return ModelError(
+        problem_at(spec.document, ("model",), problem.code, problem.message, problem.hint)
+        if problem.line is None and problem.file is None
+        else problem
+        for problem in error.problems
+    )
 
 
 def _tokenizer_if_found(spec: Spec) -> Tokenizer | None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from circuitgraph.api.prepare import Prepared, prepare
-from circuitgraph.errors import InputError, Problem, TaskError
+from circuitgraph.api.prepare import Prepared, at_model, prepare
+from circuitgraph.errors import InputError, ModelError, Problem, TaskError, quoted
 from circuitgraph.names import Edge
-from circuitgraph.plan.compile import Plan, compile_plan
-from circuitgraph.spec import Spec
+from circuitgraph.spec import Spec, problem_at
 
 if TYPE_CHECKING:
     from circuitgraph.attribution.attribute import EdgeScores
     from circuitgraph.engine.session import Readings, Session
+    from circuitgraph.plan.compile import Plan
     from circuitgraph.report.report import Report
     from circuitgraph.validation.judging import Bench
 
@@ -24,10 +25,12 @@ Scope = Literal["circuit", "all"]
 Progress = Callable[[str, float, float], None]
 """Called with (what is running, work done, work in all), in bare forward passes over the examples."""
 
+METRIC = ("task", "metric")
+
 PACKAGES = ("circuitgraph", "torch", "nnsight", "transformers", "networkx", "numpy", "scipy")
 
 
-def explain(spec: Spec | str | Path, *, allow_code: bool = False, seed: int = 0) -> Plan:
+def explain(spec: Spec | str | Path | Prepared, *, allow_code: bool = False, seed: int = 0) -> Plan:
     """The plan `validate` would run, from the model's config alone; print it.
 
     Raises:
@@ -40,7 +43,7 @@ def explain(spec: Spec | str | Path, *, allow_code: bool = False, seed: int = 0)
 
 
 def validate(
-    spec: Spec | str | Path,
+    spec: Spec | str | Path | Prepared,
     *,
     model: Any = None,
     allow_code: bool = False,
@@ -50,37 +53,39 @@ def validate(
     """Measure a circuit hypothesis and judge its claims.
 
     Args:
-        spec: A spec or the path of one.
+        spec: A spec, the path of one, or what `prepare` made of it.
         model: A Hugging Face causal language model to use instead of the one the spec names.
         allow_code: Whether `python:` entries may run.
         seed: Seed of the random rivals and of the resampling.
         progress: Told of the work done.
 
     Returns:
-        The report: runs, verdicts, a networkx graph with the exact effect of every edge of the circuit, EAP beside
-        it where the metric has a gradient.
+        The report: runs, verdicts, a networkx graph with the exact effect of every edge of the circuit, EAP
+        beside it where the metric has a gradient.
 
     Raises:
         InputError: Spec, data or model are wrong; nothing was run, or nothing came of it.
         SurroundingsError: Memory, hub or an optional package failed.
     """
-    from circuitgraph.attribution.attribute import attribute as score
-    from circuitgraph.attribution.attribute import errors_of, exact_scores
     from circuitgraph.attribution.methods import Method
     from circuitgraph.validation.hypothesis import Hypothesis
-    from circuitgraph.validation.judging import Bench, judge_claims
 
     started = time.perf_counter()
-    prepared = prepare(spec, model=model, allow_code=allow_code)
+    prepared = prepare(spec, model=model, allow_code=allow_code, weights_needed=True)
     hypothesis = Hypothesis(prepared.circuit, seed)
     plan = _plan(prepared, hypothesis)
+    # Torch takes seconds to import; what is wrong with the spec is said before.
+    from circuitgraph.attribution.attribute import attribute as score
+    from circuitgraph.attribution.attribute import errors_of, exact_scores
+    from circuitgraph.validation.judging import Bench, judge_claims
+
     session, notes = _session(prepared, model, allow_code)
     edges = prepared.circuit.edges
-    gradient = edges and prepared.task.metric not in ("accuracy", "kl") and "python:" not in prepared.task.metric
+    metric = prepared.task.metric
+    gradient = edges and metric not in ("accuracy", "kl") and not metric.startswith("python:")
     total = plan.cost + (4.0 if gradient else 0.0)
     told = _telling(progress, "validating", total)
-    readings = session.run(plan, prepared.circuit.positions, told)
-    _demand_contrast(readings, prepared)
+    readings = _readings(session, prepared, plan, told)
     scores: dict[str, EdgeScores] = {}
     if edges:
         scores["exact"] = exact_scores(readings, edges)
@@ -100,7 +105,7 @@ def validate(
 
 
 def attribute(
-    spec: Spec | str | Path,
+    spec: Spec | str | Path | Prepared,
     *,
     methods: Sequence[str] = ("exact", "eap"),
     scope: Scope = "circuit",
@@ -113,11 +118,14 @@ def attribute(
     """Score the circuit's edges, or all edges of the model.
 
     Args:
-        spec: A spec or the path of one.
+        spec: A spec, the path of one, or what `prepare` made of it.
         methods: exact, eap, eap-ig (midpoint rule), eap-ig-left (the published rule).
         scope: "circuit" or "all".
         steps: Steps of the integrated methods.
-        model, allow_code, seed, progress: As in `validate`.
+        model: As in `validate`.
+        allow_code: As in `validate`.
+        seed: As in `validate`.
+        progress: As in `validate`.
 
     Returns:
         A report without claims. Next to estimates `errors` holds their error against exact patching.
@@ -125,25 +133,26 @@ def attribute(
     Raises:
         InputError: As `validate`; a method that cannot work with the metric.
     """
-    from circuitgraph.attribution.attribute import attribute as score
-    from circuitgraph.attribution.attribute import check_metric, errors_of
     from circuitgraph.attribution.methods import method_named
     from circuitgraph.validation.hypothesis import Hypothesis
-    from circuitgraph.validation.judging import Bench
 
     started = time.perf_counter()
     wanted = [method_named(name, steps) for name in dict.fromkeys(methods)]
     if not wanted or scope not in ("circuit", "all"):
         raise InputError(Problem("bad-call", "name at least one method, and scope circuit or all"))
-    prepared = prepare(spec, model=model, allow_code=allow_code)
+    prepared = prepare(spec, model=model, allow_code=allow_code, weights_needed=True)
+    from circuitgraph.attribution.attribute import attribute as score
+    from circuitgraph.attribution.attribute import check_metric, errors_of
+    from circuitgraph.plan.compile import compile_plan
+    from circuitgraph.validation.judging import Bench
+
     for method in wanted:
         check_metric(prepared.task.metric, method)
     edges = _scored_edges(prepared, scope)
     session, notes = _session(prepared, model, allow_code)
     hypothesis = Hypothesis(prepared.circuit, seed)
     plan = compile_plan(prepared.graph, session.ablation.kind, len(prepared.task.rows), _own_runs(hypothesis))
-    readings = session.run(plan, prepared.circuit.positions)
-    _demand_contrast(readings, prepared)
+    readings = _readings(session, prepared, plan)
     told = _telling(progress, "scoring edges", _scoring_cost(prepared, edges, wanted))
     scores = score(session, edges, wanted, told)
     return _report(
@@ -163,6 +172,7 @@ def _own_runs(hypothesis: Any) -> list[Any]:
 
 
 def _plan(prepared: Prepared, hypothesis: Any) -> Plan:
+    from circuitgraph.plan.compile import compile_plan
     from circuitgraph.plan.variants import noising
 
     exact = [noising([edge]) for edge in prepared.circuit.edges]
@@ -182,6 +192,7 @@ def _scored_edges(prepared: Prepared, scope: Scope) -> tuple[Edge, ...]:
 
 def _scoring_cost(prepared: Prepared, edges: Sequence[Edge], methods: Iterable[Any]) -> float:
     from circuitgraph.attribution.attribute import exact_requests
+    from circuitgraph.plan.compile import compile_plan
 
     total = 0.0
     for method in methods:
@@ -198,14 +209,52 @@ def _session(prepared: Prepared, model: Any, allow_code: bool) -> tuple[Session,
     from circuitgraph.engine.session import Session
 
     notes: tuple[str, ...] = ()
+    function = _metric_function(prepared, allow_code)
     if prepared.location is not None:
-        model, notes = load_model(prepared.location, prepared.spec.model_ref)
+        with _placed_at_model(prepared.spec):
+            model, notes = load_model(prepared.location, prepared.spec.model_ref)
     session = Session(model, prepared.graph, prepared.task, prepared.circuit.ablation)
-    if prepared.task.metric.startswith("python:"):
-        from circuitgraph.task import load_function
-
-        session.use_metric(load_function(prepared.task.metric, prepared.spec.directory, allow_code=allow_code))
+    if function is not None:
+        session.use_metric(function)
     return session, notes
+
+
+def _metric_function(prepared: Prepared, allow_code: bool) -> Callable[..., Any] | None:
+    """The spec author's metric where it is code; what goes wrong in it is a problem of the spec."""
+    from circuitgraph.task import load_function
+    from circuitgraph.task.code import PREFIX, last_line
+
+    spec, name = prepared.spec, prepared.task.metric
+    if not name.startswith(PREFIX):
+        return None
+    function = load_function(name, spec.directory, allow_code=allow_code, document=spec.document)
+
+    def guarded(*args: Any) -> Any:
+        try:
+            return function(*args)
+        except (Exception, SystemExit) as error:
+            message = f"{quoted(name)} failed: {last_line(error)}"
+            raise TaskError(problem_at(spec.document, METRIC, "code-failed", message)) from error
+
+    return guarded
+
+
+@contextmanager
+def _placed_at_model(spec: Spec) -> Generator[None]:
+    """What is wrong with the model is wrong at the spec's `model:` entry."""
+    try:
+        yield
+    except ModelError as error:
+        raise at_model(error, spec) from error
+
+
+def _readings(
+    session: Session, prepared: Prepared, plan: Plan, told: Callable[[float], None] | None = None
+) -> Readings:
+    with _placed_at_model(prepared.spec):
+        readings = session.run(plan, prepared.circuit.positions, told)
+    _demand_contrast(readings, prepared)
+    return readings
 
 
 def _telling(progress: Progress | None, what: str, total: float) -> Callable[[float], None] | None:
@@ -229,7 +278,7 @@ def _demand_contrast(readings: Readings, prepared: Prepared) -> None:
         f"no row's {prepared.task.metric} differs between the clean run and the {prepared.circuit.ablation} "
         "ablation, so there is nothing to explain: check prompts and metric"
     )
-    raise TaskError(Problem("no-contrast", message))
+    raise TaskError(problem_at(prepared.spec.document, METRIC, "no-contrast", message))
 
 
 def _report(
@@ -266,8 +315,8 @@ def _report(
         interval = contrast.interval
         warnings = (
             *warnings,
-            f"The contrast clean − ablated is {contrast.value:.4g} [{interval.low:.4g}, {interval.high:.4g}]: "
-            "it may be zero, so shares of it are inconclusive.",
+            f"The contrast clean − ablated is {contrast.value:.4g} "
+            f"[{interval.low:.4g}, {interval.high:.4g}]: it may be zero, so shares of it are inconclusive.",
         )
     directory = prepared.location.directory if prepared.location is not None else None
     return Report(

@@ -56,7 +56,7 @@ def read_json_object(path: Path, name: str) -> dict[str, Any]:
     try:
         content: object = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not readable text"
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8, or nested too deeply"
         raise ModelError(model_problem("bad-model-file", f"{file}: {reason}")) from error
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -151,43 +150,42 @@ def _hub_file(name: str, revision: str | None, file: str) -> Path | None:
 def _download(name: str, revision: str | None, file: str) -> Path | None:
     from huggingface_hub import errors, hf_hub_download  # pyright: ignore[reportUnknownVariableType]
 
-    at = f" at revision {quoted(revision)}" if revision else ""
-    refusals: list[tuple[type[Exception], Callable[[], ModelError]]] = [
-        (
-            errors.GatedRepoError,
-            lambda: ModelError(
-                model_problem(
-                    "gated-model",
-                    f"the hub does not give {quoted(name)} to everyone",
-                    f"ask for access at https://huggingface.co/{name} and log in with `hf auth login`",
-                )
-            ),
-        ),
-        (
-            errors.RepositoryNotFoundError,
-            lambda: ModelError(
-                model_problem(
-                    "unknown-model",
-                    f"the hub has no public model {quoted(name)}",
-                    "a directory starts with ./, ../ or /, an embedded model with zoo:",
-                )
-            ),
-        ),
-        (
-            errors.RevisionNotFoundError,
-            lambda: ModelError(model_problem("unknown-revision", f"the hub has no {quoted(name)}{at}")),
-        ),
-    ]
     try:
+        _knock(name, revision, file)
         return Path(hf_hub_download(name, file, revision=revision))
-    except tuple(kind for kind, _ in refusals) as error:
-        raise next(make for kind, make in refusals if isinstance(error, kind))() from error
+    except errors.GatedRepoError as error:
+        hint = f"ask for access at https://huggingface.co/{name} and log in with `hf auth login`"
+        message = f"the hub does not give {quoted(name)} to everyone"
+        raise ModelError(model_problem("gated-model", message, hint)) from error
+    except errors.RepositoryNotFoundError as error:
+        hint = "a directory starts with ./, ../ or /, an embedded model with zoo:"
+        message = f"the hub has no public model {quoted(name)}"
+        raise ModelError(model_problem("unknown-model", message, hint)) from error
+    except errors.RevisionNotFoundError as error:
+        message = f"the hub has no {quoted(name)} at revision {quoted(revision)}"
+        raise ModelError(model_problem("unknown-revision", message)) from error
     except errors.LocalEntryNotFoundError as error:  # before EntryNotFoundError, which it derives from
         raise _unreachable(name, file) from error
     except errors.EntryNotFoundError:
         return None
-    except OSError as error:
+    except (errors.HTTPError, OSError) as error:  # pyright: ignore[reportPrivateImportUsage]
         raise _unreachable(name, file) from error
+
+
+def _knock(name: str, revision: str | None, file: str) -> None:
+    """Ask the hub once: without a network, a download would retry for half a minute before it says so."""
+    from huggingface_hub import (
+        errors,
+        get_hf_file_metadata,  # pyright: ignore[reportUnknownVariableType]
+        hf_hub_url,
+    )
+
+    try:
+        get_hf_file_metadata(hf_hub_url(name, file, revision=revision))
+    except errors.HfHubHTTPError as error:
+        # An answer: the download sorts out what it means, and notes in the cache what the hub does not have.
+        if error.response.status_code >= 500:
+            raise
 
 
 def _unreachable(name: str, file: str) -> SurroundingsError:

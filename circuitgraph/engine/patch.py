@@ -11,7 +11,7 @@ variant axis.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,7 @@ from circuitgraph.arch.residual import ResidualGraph
 from circuitgraph.engine.batch import Batch
 from circuitgraph.engine.modules import Parts
 from circuitgraph.engine.runs import Baseline, Run
-from circuitgraph.names import EMBED
+from circuitgraph.names import EMBED, Node
 from circuitgraph.plan.compile import Step
 from circuitgraph.plan.masks import Kept, kept_pairs, pair_offsets
 from circuitgraph.plan.sites import Site, sites
@@ -54,6 +54,25 @@ class PortGroup:
 
 
 @dataclass(frozen=True)
+class SettledPorts:
+    """Port inputs of a site that no live writer touches: a few distinct ones serve all variants.
+
+    Attributes:
+        ports: Port of each distinct input, [distinct].
+        constant: C over `PatchPlan.constants`, [distinct, writer].
+        extra: K over all writers the site reads (around form only), [distinct, writer].
+        variant, port, source: Which distinct input goes where: [assignments] each.
+    """
+
+    ports: Tensor
+    constant: Tensor
+    extra: Tensor | None
+    variant: Tensor
+    port: Tensor
+    source: Tensor
+
+
+@dataclass(frozen=True)
 class PatchPlan:
     """Everything one traced forward of stacked variants needs.
 
@@ -61,7 +80,8 @@ class PatchPlan:
         variants: Number of variants.
         start: First block that runs.
         base: "live", or the streams that serve as base, one a site.
-        groups: Per site index, its port groups; a site without groups is not patched.
+        groups: Per site index, its port groups that live writers touch.
+        settled: Per attention site index, the port inputs that need no lane of their own.
         constants: Writers whose difference is a constant, in causal order.
         constant_delta: Their differences, [writer, batch, pos, d_model].
         live: Writers whose difference is computed in the forward, in causal order.
@@ -76,6 +96,7 @@ class PatchPlan:
     start: int
     base: list[Tensor] | None
     groups: Mapping[int, tuple[PortGroup, ...]]
+    settled: Mapping[int, SettledPorts]
     constants: tuple[int, ...]
     constant_delta: Tensor
     live: tuple[int, ...]
@@ -132,6 +153,7 @@ def plan_patch(
     sign = -1.0 if direct else 1.0
 
     groups: dict[int, tuple[PortGroup, ...]] = {}
+    settled: dict[int, SettledPorts] = {}
     for site in sites(graph):
         mask = coefficients.get(site.index)
         if mask is None:
@@ -139,9 +161,15 @@ def plan_patch(
         columns = ([u for u in constants if u < site.reads], [u for u in live if u < site.reads])
         constant, moving = ((mask[:, :, chosen].to(device, dtype) * sign) for chosen in columns)
         extra = extras.get(site.index)
-        groups[site.index] = tuple(
-            _groups(graph, site, mask, constant, moving, extra, direct, live_nodes, device, dtype)
-        )
+        site_ports = _SitePorts(site, constant, moving, extra, device, dtype)
+        busy = _busy(graph, site, mask, direct, live_nodes)
+        same_base = not direct or site.layer == step.start
+        if site.kind == "attn" and mask.ndim == 3 and same_base:
+            still = busy & ~mask[:, :, columns[1]].any(-1)
+            if still.any():
+                settled[site.index] = site_ports.settle(still)
+                busy = busy & ~still
+        groups[site.index] = tuple(site_ports.group(busy))
 
     base, origin = None, None
     if direct:
@@ -155,6 +183,7 @@ def plan_patch(
         start=step.start,
         base=base,
         groups=groups,
+        settled=settled,
         constants=constants,
         constant_delta=(current - reference)[list(constants)],
         live=live,
@@ -215,46 +244,63 @@ class _PlacedKept:
         return wide ^ inverted[:, None, None, None, None]
 
 
-def _groups(
-    graph: ResidualGraph,
-    site: Site,
-    mask: Tensor,
-    constant: Tensor,
-    moving: Tensor,
-    extra: Tensor | None,
-    direct: bool,
-    live_nodes: set[object],
-    device: torch.device,
-    dtype: torch.dtype,
-) -> list[PortGroup]:
-    """Ports with the same variants together. Off the live stream every port of a live component needs its input."""
+def _busy(graph: ResidualGraph, site: Site, mask: Tensor, direct: bool, live_nodes: set[Node]) -> Tensor:
+    """Bool [variant, port]: whose input we must make. Off the live stream that is every port of a live component."""
     if direct:
-        busy = mask.flatten(2).any(-1)
-    else:
-        alive = [graph.ports[site.first_port + p].node for p in range(site.ports)]
-        busy = torch.tensor([node in live_nodes or node.kind == "logits" for node in alive])
-        busy = busy.expand(mask.shape[0], -1)
-    by_variants: dict[tuple[bool, ...], list[int]] = {}
-    for port in range(site.ports):
-        column = busy[:, port]
-        if column.any():
-            by_variants.setdefault(tuple(column.tolist()), []).append(port)
-    found: list[PortGroup] = []
-    for rows, ports in by_variants.items():
-        every = all(rows)
-        chosen = torch.arange(len(rows)) if every else torch.tensor(rows).nonzero().squeeze(1)
-        pick = chosen.to(device)
-        places = torch.tensor(ports, device=device)
-        found.append(
-            PortGroup(
+        return mask.flatten(2).any(-1)
+    alive = [graph.ports[site.first_port + p].node for p in range(site.ports)]
+    busy = torch.tensor([node in live_nodes or node.kind == "logits" for node in alive])
+    return busy.expand(mask.shape[0], -1)
+
+
+@dataclass(frozen=True)
+class _SitePorts:
+    """Coefficients of one site, to be cut into groups."""
+
+    site: Site
+    constant: Tensor
+    live: Tensor
+    extra: Tensor | None
+    device: torch.device
+    dtype: torch.dtype
+
+    def group(self, busy: Tensor) -> Iterator[PortGroup]:
+        """Ports with the same variants together."""
+        by_variants: dict[tuple[bool, ...], list[int]] = {}
+        for port in range(self.site.ports):
+            column = busy[:, port]
+            if column.any():
+                by_variants.setdefault(tuple(column.tolist()), []).append(port)
+        for rows, ports in by_variants.items():
+            every = all(rows)
+            chosen = torch.tensor(rows).nonzero().squeeze(1)
+            pick = chosen.to(self.device)
+            places = torch.tensor(ports, device=self.device)
+            yield PortGroup(
                 ports=places,
                 variants=None if every else pick,
-                constant=constant[pick][:, places],
-                live=moving[pick][:, places],
-                extra=None if extra is None else extra[chosen][:, ports].to(device, dtype),
+                constant=self.constant[pick][:, places],
+                live=self.live[pick][:, places],
+                extra=None if self.extra is None else self.extra[chosen][:, ports].to(self.device, self.dtype),
             )
+
+    def settle(self, still: Tensor) -> SettledPorts:
+        """The distinct inputs among the (variant, port) pairs of `still`."""
+        variant, port = still.nonzero(as_tuple=True)
+        rows = [port[:, None].to(self.dtype), self.constant.cpu()[variant, port]]
+        if self.extra is not None:
+            rows.append(self.extra[variant, port].to(self.dtype))
+        distinct, source = torch.unique(torch.cat(rows, dim=1), dim=0, return_inverse=True)
+        count = self.constant.shape[2]
+        distinct = distinct.to(self.device)
+        return SettledPorts(
+            ports=distinct[:, 0].long(),
+            constant=distinct[:, 1 : 1 + count],
+            extra=None if self.extra is None else distinct[:, 1 + count :],
+            variant=variant.to(self.device),
+            port=port.to(self.device),
+            source=source.to(self.device),
         )
-    return found
 
 
 def _first_site(graph: ResidualGraph, layer: int) -> int:
@@ -262,12 +308,12 @@ def _first_site(graph: ResidualGraph, layer: int) -> int:
     return next(site.index for site in sites(graph) if site.layer == layer and site.kind == kind)
 
 
-def _alive(graph: ResidualGraph, site: Site, live_nodes: set[object]) -> bool:
+def _alive(graph: ResidualGraph, site: Site, live_nodes: set[Node]) -> bool:
     ports = graph.ports[site.first_port : site.first_port + site.ports]
     return any(port.node in live_nodes for port in ports)
 
 
-def _live_heads(graph: ResidualGraph, live_nodes: set[object]) -> tuple[tuple[int, ...], ...]:
+def _live_heads(graph: ResidualGraph, live_nodes: set[Node]) -> tuple[tuple[int, ...], ...]:
     by_layer: list[tuple[int, ...]] = []
     for layer in range(graph.layers):
         heads = (node for node in graph.writers if node.kind == "head" and node.layer == layer)
@@ -275,5 +321,5 @@ def _live_heads(graph: ResidualGraph, live_nodes: set[object]) -> tuple[tuple[in
     return tuple(by_layer)
 
 
-def _has_mlp(graph: ResidualGraph, layer: int, live_nodes: set[object]) -> bool:
+def _has_mlp(graph: ResidualGraph, layer: int, live_nodes: set[Node]) -> bool:
     return any(node.kind == "mlp" and node.layer == layer for node in graph.writers if node in live_nodes)

@@ -17,7 +17,7 @@ from nnsight import NNsight
 from torch import Tensor
 
 from circuitgraph.engine.modules import Parts
-from circuitgraph.engine.patch import PatchPlan, PortGroup
+from circuitgraph.engine.patch import PatchPlan, PortGroup, SettledPorts
 from circuitgraph.engine.runs import Run
 from circuitgraph.plan.sites import Site, sites
 
@@ -130,16 +130,19 @@ class _Patched:
             norm.skip(dummy)
             parts.site(block, "attn").skip((dummy, None))
             return
-        groups = plan.groups.get(site.index, ())
+        groups, settled = plan.groups.get(site.index, ()), plan.settled.get(site.index)
         slots = 3 * parts.graph.heads
-        if groups:
+        if groups or settled is not None:
             stream = self._variants(norm.input) if plan.base is None else None
+            few = None if settled is None else self._settled(norm, layer, site, settled, stream)
             new = [self._project(norm, layer, site, group, stream) for group in groups]
             if plan.base is None:
                 fused = self._variants(qkv.output).unflatten(-1, (slots, parts.d_head)).clone()
             else:
                 shape = (plan.variants, self.batch, dummy.shape[1], slots, parts.d_head)
                 fused = plan.constant_delta.new_zeros(shape)
+            if settled is not None and few is not None:
+                fused[settled.variant, :, :, settled.port] = few[settled.source]
             for group, value in zip(groups, new, strict=True):
                 if group.variants is None:
                     fused[:, :, :, group.ports] = value
@@ -165,6 +168,24 @@ class _Patched:
         y = norm(self._port_input(site, group, stream))
         projected = torch.einsum("vpbtd,ped->vbtpe", y, weights.qkv[group.ports])
         return projected + weights.qkv_bias[group.ports]
+
+    def _settled(
+        self, norm: Any, layer: int, site: Site, settled: SettledPorts, stream: Tensor | None
+    ) -> Float[Tensor, "distinct batch pos d_head"]:
+        """Projections of the inputs no live writer touches; at the first block all lanes share one base stream."""
+        plan, weights = self.plan, self.parts.layers[layer]
+        base = stream[0] if stream is not None else self._base(site)
+        count = settled.constant.shape[1]
+        x = base + torch.einsum("kn,nbtd->kbtd", settled.constant, plan.constant_delta[:count])
+        if settled.extra is not None and plan.extra_delta is not None:
+            x = x + torch.einsum("kn,nbtd->kbtd", settled.extra, plan.extra_delta[: site.reads])
+        projected = torch.einsum("kbtd,ked->kbte", norm(x), weights.qkv[settled.ports])
+        return projected + weights.qkv_bias[settled.ports][:, None, None]
+
+    def _base(self, site: Site) -> Tensor:
+        if self.plan.base is None:
+            raise AssertionError("a port input needs a base stream")
+        return self.plan.base[site.index]
 
     def _mlp(self, block: Any, layer: int, dummy: Tensor) -> None:
         parts, plan = self.parts, self.plan
@@ -230,11 +251,9 @@ class _Patched:
         if stream is not None:
             base = stream if group.variants is None else stream[group.variants]
             x = base[:, None].expand(-1, len(group.ports), -1, -1, -1)
-        elif plan.base is not None:
-            count = plan.variants if group.variants is None else len(group.variants)
-            x = plan.base[site.index].expand(count, len(group.ports), -1, -1, -1)
         else:
-            raise AssertionError("a port input needs a base stream")
+            count = plan.variants if group.variants is None else len(group.variants)
+            x = self._base(site).expand(count, len(group.ports), -1, -1, -1)
         live = self.delta if group.variants is None else self.delta[:, group.variants]
         if group.constant.shape[2]:
             x = x + _weighted(group.constant, plan.constant_delta[: group.constant.shape[2]])

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import networkx as nx
+import numpy as np
 
-from circuitgraph.attribution.attribute import EdgeScores
+from circuitgraph.attribution.attribute import EdgeScores, Values
 from circuitgraph.names import Edge, Node
 from circuitgraph.resolve.circuit import Circuit
-from circuitgraph.spec.model import Spec
-from circuitgraph.statistics import mean
+from circuitgraph.spec.model import Effect, Minimal, NoEffect, Spec
+from circuitgraph.statistics import Interval, Verdict, mean
+from circuitgraph.statistics.intervals import DEFAULT_LEVEL, DEFAULT_RESAMPLES, estimate_from
+from circuitgraph.statistics.resampling import Units, leave_one_out_means, resampled_means
 from circuitgraph.validation.outcome import Outcome
 
 INTERVALS_UP_TO = 2_000
-"""Beyond this many edges scores come without bootstrap intervals."""
+"""Beyond this many scored edges only the circuit's own come with bootstrap intervals."""
+
+MOST_VALUES = 1_000_000
+"""Beyond this many per-example values, over all edges and methods, a graph holds means and intervals alone."""
 
 SEVERITY = ("refuted", "inconclusive", "uninformative", "supported")
 """If several claims name an edge, it shows the first of these verdicts."""
 
+ARROWS = ("->", "→")
+
 
 def circuit_graph(spec: Spec, circuit: Circuit, *, model: str) -> nx.MultiDiGraph:
     """The hypothesis alone, nothing measured: what `render SPEC` draws."""
+    file = spec.document.file if spec.document is not None else None
     graph = nx.MultiDiGraph(
         name=spec.name,
         about=spec.about,
-        spec=str(spec.document.file) if spec.document is not None else spec.name,
+        spec=spec.name if file is None else file,
         model=model,
         metric=spec.task.metric,
         rule=circuit.rule,
@@ -63,6 +72,8 @@ def result_graph(
     examples: int,
     scores: Mapping[str, EdgeScores],
     claims: Sequence[Outcome],
+    clusters: Sequence[Hashable] | None = None,
+    seed: int = 0,
 ) -> nx.MultiDiGraph:
     """The graph of a report.
 
@@ -70,11 +81,15 @@ def result_graph(
         spec: The hypothesis as written.
         circuit: The hypothesis resolved; its edges are all there, scored or not.
         model: Name of the model.
-        metric, unit: Of the scores.
+        metric: Name of the metric.
+        unit: Unit of the scores.
         levels: Mean metric of the runs ("clean", "corrupt", "circuit", "complement").
         examples: Number of examples.
         scores: Method key -> scores; edges outside the circuit come with `in_circuit` False.
-        claims: Judged claims; an edge carries the verdict of those that name it.
+        claims: Judged claims, in the order of the circuit's. An edge that a claim names is there and carries its
+            verdict; so does an edge that a refuted `minimal` found below its bound.
+        clusters: One label per example; resamples keep examples of one label together.
+        seed: Seed of the resampling.
     """
     graph = circuit_graph(spec, circuit, model=model)
     graph.graph.update(
@@ -84,25 +99,104 @@ def result_graph(
         methods=list(scores),
         **{f"metric_{name}": value for name, value in levels.items()},
     )
+    keep_values = sum(found.values.size for found in scores.values()) <= MOST_VALUES
+    if not keep_values:
+        graph.graph["values_dropped"] = True
     for key, found in scores.items():
-        with_interval = len(found.edges) <= INTERVALS_UP_TO
-        for column, edge in enumerate(found.edges):
-            attributes = _add_edge(graph, circuit, edge, in_circuit=False)
-            values = found.values[:, column]
-            attributes[key] = float(values.mean())
-            attributes[f"{key}_values"] = values.tolist()
-            if with_interval and len(values) > 1:
-                interval = mean(values, seed=0, resamples=1000).interval
-                attributes[f"{key}_low"], attributes[f"{key}_high"] = interval.low, interval.high
+        _add_scores(graph, circuit, key, found, keep_values, clusters, seed)
     for index, outcome in enumerate(claims):
-        for edge in outcome.edges:
-            triple = edge.triple
-            if graph.has_edge(*triple) and len(outcome.edges) <= len(circuit.edges):
-                attributes = graph.edges[triple]
-                attributes.setdefault("claims", []).append(index)
-                named = {attributes.get("verdict"), outcome.verdict.value}
-                attributes["verdict"] = next(verdict for verdict in SEVERITY if verdict in named)
+        _add_verdict(graph, circuit, index, outcome)
     return graph
+
+
+def value_attributes(graph: nx.MultiDiGraph) -> list[str]:
+    """Names of the edge attributes that hold one value per example."""
+    return [f"{method}_values" for method in graph.graph.get("methods") or ()]
+
+
+def _add_scores(
+    graph: nx.MultiDiGraph,
+    circuit: Circuit,
+    key: str,
+    found: EdgeScores,
+    keep_values: bool,
+    clusters: Sequence[Hashable] | None,
+    seed: int,
+) -> None:
+    every = [_add_edge(graph, circuit, edge, in_circuit=False) for edge in found.edges]
+    for attributes, score in zip(every, found.mean, strict=True):
+        attributes[key] = float(score)
+    if keep_values:
+        for attributes, values in zip(every, found.values.T, strict=True):
+            attributes[f"{key}_values"] = values.tolist()
+    columns = list(range(len(every)))
+    if len(columns) > INTERVALS_UP_TO:
+        columns = [column for column in columns if every[column]["in_circuit"]][:INTERVALS_UP_TO]
+    for column, interval in zip(columns, _intervals(found.values[:, columns], clusters, seed), strict=True):
+        if interval.bounded:
+            every[column][f"{key}_low"], every[column][f"{key}_high"] = interval.low, interval.high
+
+
+def _intervals(values: Values, clusters: Sequence[Hashable] | None, seed: int) -> Iterator[Interval]:
+    """`statistics.mean(...).interval` of every column of values, [n, edges], with the resamples drawn once.
+
+    `mean` puts the examples in the order of their values before it draws, and the draws follow from the seed
+    alone: on columns sorted each by itself one set of draws gives every column the interval that `mean` gives.
+    """
+    if clusters is not None:
+        for column in values.T:
+            yield mean(column, clusters=clusters, seed=seed).interval
+        return
+    n, edges = values.shape
+    if n == 0 or edges == 0:
+        return
+    totals = np.ascontiguousarray(np.sort(values, axis=0).T)
+    means = np.clip(totals.sum(axis=1) / n, totals[:, 0], totals[:, -1])
+    units = Units(totals, np.ones(n), means, n, None)
+    nothing = np.empty((0, edges))
+    resampled = resampled_means(units, DEFAULT_RESAMPLES, seed) if n > 1 else nothing
+    left_out = leave_one_out_means(units) if n > 1 else nothing
+    for i in range(edges):
+        yield estimate_from(
+            float(means[i]), resampled[:, i], left_out[:, i], units, DEFAULT_LEVEL
+        ).interval
+
+
+def _add_verdict(graph: nx.MultiDiGraph, circuit: Circuit, index: int, outcome: Outcome) -> None:
+    """Mark the edges that a claim names."""
+    for edge in _named_edges(circuit, index, outcome):
+        attributes = _add_edge(graph, circuit, edge, in_circuit=False)
+        attributes.setdefault("claims", []).append(index)
+        found = {attributes.get("verdict"), outcome.verdict.value}
+        attributes["verdict"] = next(verdict for verdict in SEVERITY if verdict in found)
+        if _is_exact_score(circuit, index, outcome) and "exact" not in attributes:
+            attributes["exact"] = outcome.estimate.value
+            interval = outcome.estimate.interval
+            if interval.bounded and interval.level == DEFAULT_LEVEL:
+                attributes["exact_low"], attributes["exact_high"] = interval.low, interval.high
+            if "exact" not in graph.graph["methods"]:
+                graph.graph["methods"].append("exact")
+
+
+def _named_edges(circuit: Circuit, index: int, outcome: Outcome) -> tuple[Edge, ...]:
+    """The edges that show a claim's verdict.
+
+    Those that the claim names by an arrow (a claim about a node or group is about all that leaves it, not about
+    single edges), or that a refuted `minimal` has wholly below its bound.
+    """
+    claim = circuit.claims[index].claim
+    if isinstance(claim, Effect | NoEffect):
+        return outcome.edges if any(arrow in claim.of for arrow in ARROWS) else ()
+    if isinstance(claim, Minimal) and outcome.verdict is Verdict.REFUTED:
+        failing = {part.part for part in outcome.parts if part.high < claim.each_at_least}
+        return tuple(edge for edge in circuit.edges if str(edge) in failing)
+    return ()
+
+
+def _is_exact_score(circuit: Circuit, index: int, outcome: Outcome) -> bool:
+    """Whether a claim's estimate is the exact score of the one edge it names: that edge corrupt, all else clean."""
+    claim = circuit.claims[index].claim
+    return isinstance(claim, Effect | NoEffect) and claim.direction == "noising" and len(outcome.edges) == 1
 
 
 def _add_node(graph: nx.MultiDiGraph, circuit: Circuit, node: Node, *, in_circuit: bool) -> None:
@@ -124,7 +218,5 @@ def _add_edge(graph: nx.MultiDiGraph, circuit: Circuit, edge: Edge, *, in_circui
     if not graph.has_edge(*triple):
         _add_node(graph, circuit, edge.source, in_circuit=in_circuit)
         _add_node(graph, circuit, edge.target.node, in_circuit=in_circuit)
-        graph.add_edge(
-            *triple, port=edge.target.name, position=edge.position, in_circuit=in_circuit
-        )
+        graph.add_edge(*triple, port=edge.target.name, position=edge.position, in_circuit=in_circuit)
     return graph.edges[triple]

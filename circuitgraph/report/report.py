@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -17,6 +18,7 @@ from circuitgraph.report.graph import result_graph
 from circuitgraph.resolve.circuit import Circuit
 from circuitgraph.spec.model import Spec
 from circuitgraph.statistics import Estimate, Verdict
+from circuitgraph.task.template import TEMPLATE_FACTOR
 from circuitgraph.validation.outcome import Outcome
 
 Values = NDArray[np.float64]
@@ -87,7 +89,6 @@ class Report:
     factors: Mapping[str, tuple[object, ...]] = field(default_factory=dict[str, tuple[object, ...]])
     seconds: float = 0.0
 
-
     @cached_property
     def graph(self) -> nx.MultiDiGraph:
         """The networkx graph: the circuit's edges and every scored edge, with attributes."""
@@ -101,6 +102,8 @@ class Report:
             examples=self.contrast.n,
             scores=self.scores,
             claims=self.claims,
+            clusters=self.factors.get(TEMPLATE_FACTOR),
+            seed=self.provenance.seeds.get("bootstrap", 0),
         )
 
     @property
@@ -111,14 +114,27 @@ class Report:
             return EXIT_REFUTED
         return EXIT_UNDECIDED if verdicts - {Verdict.SUPPORTED} else EXIT_SUPPORTED
 
-    def to_json(self) -> dict[str, object]:
-        """The machine's answer: report.json as a dictionary."""
+    def to_json(self) -> dict[str, Any]:
+        """The machine's answer: what report.json holds."""
         from circuitgraph.report.encode import report_json
 
         return report_json(self)
 
     def save(self, directory: str | Path) -> Path:
-        """Write report.json, graph.json, edges.csv, graph.graphml, report.html and diagrams; all or nothing."""
+        """Write report.json, graph.json, edges.csv, claims.csv, graph.graphml, report.html and diagrams.
+
+        All or nothing: a failure leaves an earlier report in `directory` as it was.
+
+        Args:
+            directory: A new or empty directory, or one that holds an earlier report, which is replaced.
+
+        Returns:
+            The directory.
+
+        Raises:
+            InputError: Something else is in the way; it is named and left alone.
+            SurroundingsError: The file system refuses.
+        """
         from circuitgraph.report.save import save_report
 
         return save_report(self, Path(directory))
@@ -128,7 +144,11 @@ class Report:
 
         return report_html(self, fragment=True)
 
-    def _repr_svg_(self) -> str:
+    def _repr_svg_(self) -> str | None:
+        from circuitgraph.errors import SurroundingsError
         from circuitgraph.render import svg_of
 
-        return svg_of(self.graph)
+        try:
+            return svg_of(self.graph)
+        except SurroundingsError:  # without Graphviz a notebook shows the page, which does without
+            return None

@@ -18,6 +18,13 @@ from circuitgraph.resolve.problems import Mistake, Problems, plural
 PATH_LIMIT = 10_000
 """How many port-labelled paths one item may stand for."""
 
+STATES_PER_NODE = 32
+"""How many readings of a chain, per node of the model, are followed at most.
+
+A chain needs about as many as it has `**`; only overlapping wildcards after a `**` can make more, and then
+exponentially many.
+"""
+
 
 class PathSetBuilder:
     """Named sets of concrete paths as they are collected."""
@@ -94,7 +101,11 @@ class PathWalks:
     """
 
     def __init__(self, graph: ResidualGraph, hops: tuple[Hop, ...]) -> None:
-        """Count the completions of every state; `hops` starts at `embed` and ends at `logits`."""
+        """Count the completions of every state; `hops` starts at `embed` and ends at `logits`.
+
+        Raises:
+            Mistake: The chain can be read in too many ways to follow.
+        """
         self._graph = graph
         self._stars = sum(1 << index for index, hop in enumerate(hops) if hop.any)
         self._matches = [0] * len(graph.ports)
@@ -148,10 +159,17 @@ class PathWalks:
 
     def _count_completions(self) -> dict[tuple[Node, int], int]:
         states: dict[Node, set[int]] = {EMBED: {self._start}}
+        most = STATES_PER_NODE * len(self._graph.nodes)
         for writer, node in enumerate(self._graph.writers):
             for state in states.get(node, ()):
                 steps = self._steps_from(writer, state)
                 self._steps[node, state] = steps
+                if len(self._steps) > most:
+                    raise Mistake(
+                        "too-many-paths",
+                        "too many ways to read the wildcards after **: these paths cannot be counted",
+                        "split the path, or name components in place of wildcards",
+                    )
                 for port, after in steps:
                     states.setdefault(port.node, set()).add(after)
         completions = {(LOGITS, state): int(bool(state & self._done)) for state in states.get(LOGITS, ())}

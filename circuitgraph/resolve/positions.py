@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 
 from circuitgraph.errors import quoted
 from circuitgraph.resolve.problems import Mistake, closest
+from circuitgraph.task.names import parse_position
 
-_EXPRESSION = re.compile(r"(?P<name>[^\W\d]\w*)(?:\s*(?P<sign>[+-])\s*(?P<offset>\d+))?")
 _LISTED = 12
 
 
@@ -26,17 +25,16 @@ class Positions:
             Mistake: It is no position expression, or its name is not known.
         """
         text = text.strip()
-        found = _EXPRESSION.fullmatch(text)
-        if found is None or not (found["offset"] or "0").isascii():
+        found = parse_position(text)
+        if found is None:
             raise Mistake(
                 "bad-position",
                 f"{quoted(text)} is no position: use the name of one, or NAME+1, NAME-2",
                 "declare indices and tokens under task.positions, for example {LAST: -1}",
             )
-        name, offset = found["name"], (found["offset"] or "0").lstrip("0")
-        if self._known is not None and name not in self._known:
-            raise self._unknown(name)
-        return f"{name}{found['sign']}{offset}" if offset else name
+        if self._known is not None and found.name not in self._known:
+            raise self._unknown(found.name)
+        return str(found)
 
     def _unknown(self, name: str) -> Mistake:
         known = sorted(self._known or ())

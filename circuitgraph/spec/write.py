@@ -60,8 +60,10 @@ def _list(items: list[Any], indent: int) -> list[str]:
                 lines.append(f"{pad}- {_text(key)}: {_flow(value)}")
             else:
                 lines.extend([f"{pad}- {first.lstrip(' ')}", *rest])
+        elif flow is not None:
+            lines.append(f"{pad}- {flow}")
         else:
-            lines.append(f"{pad}- {_scalar(item) if not isinstance(item, (list, Mapping)) else flow}")
+            lines.extend([f"{pad}-", *_list(cast("list[Any]", item), indent + 2)])
     return lines
 
 

@@ -8,8 +8,10 @@ import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from circuitgraph.errors import quoted
+from circuitgraph.errors import TaskError, quoted
+from circuitgraph.spec.document import Document
 from circuitgraph.task.findings import Findings, Where
 
 PREFIX = "python:"
@@ -29,6 +31,34 @@ def check_allowed(reference: str, where: Where, findings: Findings, *, allow_cod
 
 
 def load_function(
+    reference: str,
+    directory: Path,
+    *,
+    allow_code: bool = False,
+    where: Where = ("task", "metric"),
+    document: Document | None = None,
+) -> Callable[..., Any]:
+    """Import the function that `pkg.mod:fn` or `python:pkg.mod:fn` names.
+
+    Args:
+        reference: Module and function; its form is already checked by the spec.
+        directory: The spec's directory: modules beside the spec can be imported.
+        allow_code: Whether code may be run at all; without it nothing is imported.
+        where: Entry of the spec that holds the reference.
+        document: The spec's file, to place problems.
+
+    Raises:
+        TaskError: Code is not allowed, the import fails, or there is no such function.
+    """
+    findings = Findings(document)
+    name = reference.removeprefix(PREFIX)
+    function = import_function(name, directory, where, findings, allow_code=allow_code)
+    if function is None:
+        raise TaskError(findings.problems())
+    return function
+
+
+def import_function(
     reference: str, directory: Path, where: Where, findings: Findings, *, allow_code: bool
 ) -> Callable[..., object] | None:
     """Import the function that `pkg.mod:fn` names; None if that fails, which is then reported at `where`.

@@ -34,11 +34,17 @@ class Place:
         label: What messages call the row: "pairs.jsonl:3", "repeated-tokens row 7".
         line: Line of the row in `file`; None for generated rows.
         file: The data file, as the spec names it.
+        entries: Keys of a generated row that stand in the spec under their own name.
     """
 
     label: str
     file: str | None = None
     line: int | None = None
+    entries: tuple[str, ...] = ()
+
+    def where(self, key: str) -> tuple[Where, str]:
+        """For a generated row: the entry of the spec that `key` comes from, and its name in the message."""
+        return ((*PROMPTS, key), "") if key in self.entries else (PROMPTS, f"{key}: " if key else "")
 
 
 _RowProblem = tuple[Place, str, str, str, str | None]
@@ -49,9 +55,9 @@ def in_file(file: str, line: int) -> Place:
     return Place(f"{file}:{line}", file, line)
 
 
-def generated(source: str, number: int) -> Place:
-    """The place of the `number`-th (from 0) row that `source` made."""
-    return Place(f"{source} row {number}")
+def generated(source: str, number: int, entries: tuple[str, ...] = ()) -> Place:
+    """The place of the `number`-th (from 0) row that `source` made; `entries` as in `Place`."""
+    return Place(f"{source} row {number}", entries=entries)
 
 
 def name_rows(labels: Sequence[str]) -> str:
@@ -132,14 +138,14 @@ class Findings:
         return [*found[:LIMIT], Problem("more-problems", text, "", after.file, after.line)]
 
     def _of_generated(self) -> list[Problem]:
-        shared: dict[tuple[str, str, str, str | None], list[str]] = {}
+        shared: dict[tuple[Where, str, str, str | None], list[str]] = {}
         for place, key, code, message, hint in self._rows:
             if place.line is None:
-                shared.setdefault((key, code, message, hint), []).append(place.label)
+                where, name = place.where(key)
+                shared.setdefault((where, code, name + message, hint), []).append(place.label)
         found: list[Problem] = []
-        for (key, code, message, hint), labels in list(shared.items())[:LIMIT]:
-            subject = f"{name_rows(labels)}: {key}: " if key else f"{name_rows(labels)}: "
-            found.append(problem_at(self.document, PROMPTS, code, subject + message, hint))
+        for (where, code, message, hint), labels in list(shared.items())[:LIMIT]:
+            found.append(problem_at(self.document, where, code, f"{name_rows(labels)}: {message}", hint))
         if len(shared) > LIMIT:
             text = f"and {len(shared) - LIMIT} more problems"
             found.append(problem_at(self.document, PROMPTS, "more-problems", text))

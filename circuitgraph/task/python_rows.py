@@ -10,7 +10,7 @@ from typing import cast
 
 from circuitgraph.errors import quoted
 from circuitgraph.spec.prompts import PythonPrompts
-from circuitgraph.task.code import last_line, load_function
+from circuitgraph.task.code import import_function, last_line
 from circuitgraph.task.findings import PROMPTS, Where, generated
 from circuitgraph.task.source import PlacedRows, Setting
 
@@ -23,7 +23,7 @@ def python_rows(prompts: PythonPrompts, setting: Setting) -> PlacedRows:
     Everything wrong is reported to the setting's findings; rows with problems are left out.
     """
     findings, name = setting.findings, prompts.python
-    function = load_function(name, setting.directory, PYTHON, findings, allow_code=setting.allow_code)
+    function = import_function(name, setting.directory, PYTHON, findings, allow_code=setting.allow_code)
     if function is None:
         return []
     try:

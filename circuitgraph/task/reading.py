@@ -84,13 +84,16 @@ class RowReader:
         return Row(place.label, clean, corrupt, answers, foils, positions, factors)
 
     def _check_keys(self, raw: Mapping[str, object], place: Place) -> None:
+        misspelt: set[str] = set()
         for key in raw:
             if key not in KEYS:
+                hint = closest(str(key), KEYS)
+                misspelt.update(known for known in KEYS if hint is not None and f" {known}?" in hint)
                 text = f"unknown key {quoted(key)}: use {', '.join(KEYS)}"
-                self.findings.row(place, "", "unknown-key", text, closest(str(key), KEYS))
-        if raw.get("clean") is None:
+                self.findings.row(place, "", "unknown-key", text, hint)
+        if raw.get("clean") is None and "clean" not in misspelt:
             self.findings.row(place, "", "missing-key", "clean is missing: every row needs a prompt")
-        for key in sorted(self.needs):
+        for key in sorted(self.needs - misspelt):
             if raw.get(key) is None:
                 text = f"{key} is missing: the metric {self.metric} needs it"
                 self.findings.row(place, "", "missing-key", text)

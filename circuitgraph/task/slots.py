@@ -15,6 +15,9 @@ from circuitgraph.task.names import bad_position_name
 
 SLOTS: Where = (*PROMPTS, "slots")
 
+END = "END"
+"""Position of the last token of a filled template."""
+
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
@@ -63,7 +66,7 @@ class Template:
     @property
     def positions(self) -> frozenset[str]:
         """Names of the positions that a filled text has: `A1`, `A2`, `A` for a slot used once, and END."""
-        found = {"END"}
+        found = {END}
         for slot in self.slots:
             count = self.slots.count(slot)
             found.update(f"{slot}{number}" for number in range(1, count + 1))
@@ -104,14 +107,19 @@ def read_template(text: str, where: Where, findings: Findings) -> Template | Non
         return None
 
 
+def bad_slot_name(slot: str) -> str | None:
+    """What is wrong with the name of a slot, whose uses become positions, or None."""
+    if slot == END:
+        return f"{quoted(slot)} is taken: it is the position of the last token"
+    return bad_position_name(slot)
+
+
 def slot_values(prompts: TemplatePrompts, directory: Path, findings: Findings) -> dict[str, tuple[str, ...]]:
     """The distinct values of every slot, in order; slots with problems, which are reported, are left out."""
     found: dict[str, tuple[str, ...]] = {}
     for slot, given in prompts.slots.items():
         where = (*SLOTS, slot)
-        complaint = bad_position_name(slot)
-        if slot == "END":
-            complaint = f"{quoted(slot)} is taken: it is the position of the last token"
+        complaint = bad_slot_name(slot)
         if complaint is not None:
             findings.spec(where, "bad-name", complaint, key=True)
             continue

@@ -9,7 +9,17 @@ from dataclasses import dataclass
 from circuitgraph.errors import quoted
 from circuitgraph.spec.prompts import TemplatePrompts
 from circuitgraph.task.findings import PROMPTS, Findings, Place, generated
-from circuitgraph.task.slots import SLOTS, Template, Use, parse_template, read_template, sharing, slot_values
+from circuitgraph.task.slots import (
+    END,
+    SLOTS,
+    Template,
+    Use,
+    bad_slot_name,
+    parse_template,
+    read_template,
+    sharing,
+    slot_values,
+)
 from circuitgraph.task.source import PlacedRows, Setting
 from circuitgraph.task.tokens import Encoded, Tokenizer
 
@@ -17,6 +27,7 @@ TEMPLATE_FACTOR = "template"
 """Factor of every row: which template made it, its index from 0 as in `task.prompts.template[0]`."""
 
 SOURCE = "template"
+ENTRIES = ("corrupt", "answer", "foil")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,7 @@ def template_rows(prompts: TemplatePrompts, setting: Setting) -> PlacedRows:
         filling: dict[str, str] = {}
         for group in groups:
             filling.update(zip(group, draw.sample(values[group[0]], len(group)), strict=True))
-        place = generated(SOURCE, number)
+        place = generated(SOURCE, number, ENTRIES)
         which = number % len(parts.clean)
         raw = _row(parts, which, filling, tokenizer, place, findings)
         if raw is None:
@@ -106,7 +117,8 @@ def _check_slots(
     written = (*prompts.template, *(prompts.corrupt or ()), prompts.answer, prompts.foil)
     all_read = len(parts.all) == sum(text is not None for text in written)
     for slot in prompts.slots:
-        if all_read and slot not in used:  # a template that could not be read may use it
+        # A template that could not be read may use it.
+        if all_read and slot not in used and bad_slot_name(slot) is None:
             findings.spec((*SLOTS, slot), "unused-slot", "is used in no template, answer or foil", key=True)
     for group in sharing(values):
         distinct = len(values[group[0]])
@@ -142,7 +154,7 @@ def _row(
     clean = _encoded(text, tokenizer, place, findings)
     if clean is None:
         return None
-    positions = {"END": len(clean.ids) - 1}
+    positions = {END: len(clean.ids) - 1}
     for use in uses:
         index = clean.last_at(use.last)
         if index is None:

@@ -210,6 +210,7 @@ plain: st.SearchStrategy[Any] = st.recursive(
 @settings(max_examples=150)
 @given(st.dictionaries(anything, plain, min_size=1, max_size=4))
 @example({"a": [{"b": [[], {}, [[{"c": "d" * 200}]]]}]})
+@example({"a": [[{"k" * 1100: None}, "b"], {"k" * 1100: [[]]}]})
 def test_any_plain_data_survives_writing(data: dict[str, Any]) -> None:
     root, problems = read_tree(to_yaml(data))
     assert problems == []

@@ -1,5 +1,7 @@
 """From config.json to the residual graph, and what is refused."""
 
+# ruff: noqa: E501 (messages stand as they are printed)
+
 from __future__ import annotations
 
 import json
@@ -41,7 +43,9 @@ def test_a_configuration_in_memory_is_read_alike() -> None:
         residual_graph_of(LlamaConfig(), "my model")
 
 
-@pytest.mark.parametrize("options", [{"scale_attn_by_inverse_layer_idx": True}, {"reorder_and_upcast_attn": True}])
+@pytest.mark.parametrize(
+    "options", [{"scale_attn_by_inverse_layer_idx": True}, {"reorder_and_upcast_attn": True}]
+)
 def test_options_that_the_model_itself_carries_out_are_fine(options: dict[str, Any]) -> None:
     assert residual_graph({**SMALL, **options}, "gpt2") == residual_graph(SMALL, "gpt2")
 
@@ -58,9 +62,15 @@ def test_options_that_the_model_itself_carries_out_are_fine(options: dict[str, A
         ({"vocab_size": 1.5}, "vocab_size of config.json is 1.5, not a whole number of at least 1"),
         ({"n_head": 7}, "n_embd (768) is no multiple of n_head (7)"),
         ({"attn_only": 1}, "attn_only of config.json is 1, not true or false"),
-        ({"quantization_config": {"bits": 4}}, "quantised weights are not supported: use the unquantised model"),
+        (
+            {"quantization_config": {"bits": 4}},
+            "quantised weights are not supported: use the unquantised model",
+        ),
         ({"add_cross_attention": True}, "cross-attention is not supported: use a decoder-only model"),
-        ({"pruned_heads": {"0": [1]}}, "pruned heads are not supported: the remaining heads have lost their numbers"),
+        (
+            {"pruned_heads": {"0": [1]}},
+            "pruned heads are not supported: the remaining heads have lost their numbers",
+        ),
     ],
 )
 def test_configs_that_are_refused(change: dict[str, Any], message: str) -> None:
@@ -92,8 +102,8 @@ def test_defaults_that_refuse_nothing() -> None:
         (b"{", 'config.json of "./m" is not JSON (line 1, column 2): Expecting property name enclosed in double '
          "quotes"),
         (b"[1]", 'config.json of "./m" holds no JSON object'),
-        (b"\xff\xfe", 'config.json of "./m": it is not readable text'),
-        (b'{"a":' + b"[" * 100_000, 'config.json of "./m": it is not readable text'),
+        (b"\xff\xfe", 'config.json of "./m": not UTF-8, or nested too deeply'),
+        (b'{"a":' + b"[" * 100_000, 'config.json of "./m": not UTF-8, or nested too deeply'),
         (None, '"./m" is no model: it has no config.json'),
     ],
 )  # fmt: skip
@@ -117,10 +127,14 @@ def test_weights_that_are_there(tmp_path: Path) -> None:
 
 
 def test_weights_in_shards(tmp_path: Path) -> None:
-    index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors", "c": "model-2.safetensors"}}
+    index = {
+        "weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors", "c": "model-2.safetensors"}
+    }
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
     (tmp_path / "model-1.safetensors").touch()
-    with pytest.raises(ModelError, match=r'"./m" lacks model-2.safetensors, which model.safetensors.index.json names'):
+    with pytest.raises(
+        ModelError, match=r'"./m" lacks model-2.safetensors, which model.safetensors.index.json names'
+    ):
         weights(tmp_path, required=False)
     (tmp_path / "model-2.safetensors").touch()
     assert weights(tmp_path) == ()

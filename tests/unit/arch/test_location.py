@@ -1,5 +1,7 @@
 """Where a model is: embedded, in a directory, on the hub (a local server that answers as the hub does)."""
 
+# ruff: noqa: E501 (messages stand as they are printed)
+
 from __future__ import annotations
 
 import json
@@ -88,7 +90,12 @@ def test_only_the_hub_has_revisions(tmp_path: Path) -> None:
 
 
 CONFIG = json.dumps({"model_type": "gpt2"}).encode()
-ERRORS = {"gone": (404, "RepoNotFound"), "gated": (403, "GatedRepo"), "cut": (404, "RevisionNotFound")}
+ERRORS = {
+    "gone": (404, "RepoNotFound"),
+    "gated": (403, "GatedRepo"),
+    "cut": (404, "RevisionNotFound"),
+    "down": (503, ""),
+}
 ASK = """
 import json, sys
 from pathlib import Path
@@ -136,14 +143,29 @@ def hub() -> Iterator[str]:
     server.server_close()
 
 
-def ask(questions: list[tuple[str, str, str | None]], home: Path, repository: Path, **environment: str) -> list[list[str]]:
+def ask(
+    questions: list[tuple[str, str, str | None]], home: Path, repository: Path, **environment: str
+) -> list[list[str]]:
     """What the hub's real client makes of it, in a fresh process with its own cache."""
-    env = {**os.environ, "HF_HOME": str(home), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", **environment}
+    env = {
+        **os.environ,
+        "HF_HOME": str(home),
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+        **environment,
+    }
     done = subprocess.run(
         [sys.executable, "-c", ASK, json.dumps(questions)],
         env=env, cwd=repository, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def unreachable(name: str) -> str:
+    return (
+        f'config.json of "{name}" is not in the local Hugging Face cache and the hub cannot be reached\n'
+        f"  hint: download it where there is a network (`hf download {name}`) or give a directory (model: ./DIR)"
+    )
 
 
 def test_files_of_the_hub(hub: str, tmp_path: Path, repository: Path) -> None:
@@ -153,6 +175,7 @@ def test_files_of_the_hub(hub: str, tmp_path: Path, repository: Path) -> None:
         ("gone", "config.json", None),
         ("gated", "config.json", None),
         ("cut", "config.json", "v9"),
+        ("down", "config.json", None),
     ]
     assert ask(questions, tmp_path, repository, HF_ENDPOINT=hub) == [
         ["file", CONFIG.decode()],
@@ -162,18 +185,19 @@ def test_files_of_the_hub(hub: str, tmp_path: Path, repository: Path) -> None:
         ["ModelError", 'model: the hub does not give "gated" to everyone\n'
          "  hint: ask for access at https://huggingface.co/gated and log in with `hf auth login`"],
         ["ModelError", 'model: the hub has no "cut" at revision "v9"'],
+        ["SurroundingsError", unreachable("down")],
     ]  # fmt: skip
     # Now without a network: what was fetched is in the cache, the rest is out of reach.
-    questions = [("fine", "config.json", None), ("fine", "tokenizer.json", None), ("other", "config.json", None)]
-    unreachable = (
-        'config.json of "other" is not in the local Hugging Face cache and the hub cannot be reached\n'
-        "  hint: download it where there is a network (`hf download other`) or give a directory (model: ./DIR)"
-    )
+    questions = [
+        ("fine", "config.json", None),
+        ("fine", "tokenizer.json", None),
+        ("other", "config.json", None),
+    ]
     assert ask(questions, tmp_path, repository, HF_ENDPOINT="http://127.0.0.1:9") == [
         ["file", CONFIG.decode()],
         ["file", None],
-        ["SurroundingsError", unreachable],
+        ["SurroundingsError", unreachable("other")],
     ]
     assert ask(questions[2:], tmp_path, repository, HF_ENDPOINT=hub, HF_HUB_OFFLINE="1") == [
-        ["SurroundingsError", unreachable]
+        ["SurroundingsError", unreachable("other")]
     ]

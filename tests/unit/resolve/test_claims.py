@@ -47,6 +47,7 @@ def test_a_group_at_its_position_and_a_node_as_named(read: Read) -> None:
         "a1.h3 -> logits@END",
     ]
     assert effect(read, "a1.h0") == ["a1.h0 -> m1", "a1.h0 -> logits"]
+    assert effect(read, "a1.h0 -> logits") == ["a1.h0 -> logits"]
     assert effect(read, "a1.h0@MATCH+1") == ["a1.h0 -> m1@MATCH+1", "a1.h0 -> logits@MATCH+1"]
 
 

@@ -117,3 +117,19 @@ def test_positions_on_hops_are_accepted_and_said_not_to_limit(read: Read, refuse
     assert circuit.notes == ("paths.paths[0]: positions on a path are checked but do not limit it yet",)
     (problem,) = refused(paths=["embed -> a0.h1.v@S3 -> logits"], known={"S2", "END"})
     assert problem.code == "no-such-position"
+
+
+def test_a_chain_with_too_many_readings_is_refused_before_it_hangs(refused: Refused) -> None:
+    deep = ResidualGraph("gpt2", layers=16, heads=2, d_model=8, vocab=8, context=8, name="deep")
+    nodes = {"some": ["a*.h0", "m*"], "any": ["a*.h*", "m*"]}
+    chain = f"embed -> ** -> some{' -> any' * 16} -> logits"
+    (problem,) = refused(graph=deep, nodes=nodes, paths=[chain])
+    assert problem.code == "too-many-paths"
+    assert problem.message.startswith("too many ways to read the wildcards after **")
+
+
+def test_many_stars_are_no_trouble(read: Read) -> None:
+    found = texts(read, f"embed -> {'** -> ' * 30}a1.h1.q -> ** -> logits")
+    # Before a1.h1.q: (1 + 12 head ports) * (1 + m0) ways; after it: m1 or nothing.
+    assert len(found) == 13 * 2 * 2
+    assert all("a1.h1.q" in path for path in found)

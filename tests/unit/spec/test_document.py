@@ -141,7 +141,9 @@ def test_byte_order_mark_is_no_column(tmp_path: Path) -> None:
     spec = load(file)
     assert spec == loads(SPEC) == loads("\ufeff" + SPEC)
     assert spec.document is not None
+    assert spec.document.text == SPEC
     assert spec.document.place(("circuitgraph",), key=True) == (1, 1)
+    assert spec.document.place(("circuitgraph",)) == (1, 15)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])

@@ -59,6 +59,34 @@ def test_short_and_long_forms_are_the_same_spec() -> None:
     assert type(long.claims[0].model_dump()["at_least"]) is float
 
 
+def test_dump_is_what_a_person_would_write() -> None:
+    written = """\
+circuitgraph: 1
+name: induction
+model: zoo:induction
+task:
+  prompts: {zoo: repeated-tokens}
+  metric: logit_diff
+nodes:
+  previous: [a0.h1]
+  induction:
+    members: [a1.h0]
+    at: END
+  pasted: ["5.1"]
+edges:
+  - embed -> previous.v
+paths:
+  - embed -> logits
+claims:
+  - faithful: {at_least: 0.9}
+  - effect: {of: previous -> induction.k, at_most: -1.0}
+"""
+    assert dump(loads(written)) == written
+    verbose = written.replace("zoo: repeated-tokens", "zoo: repeated-tokens, examples: 128, seed: 0")
+    verbose = verbose.replace("[a0.h1]", "{members: a0.h1}").replace("nodes:", "ablation: corrupt\nnodes:")
+    assert dump(loads(verbose)) == written
+
+
 def test_equality_ignores_where_a_spec_came_from() -> None:
     spec = Spec(**BASE, nodes={"a": ["a0"]})
     again = loads(dump(spec), "some/file.yaml")

@@ -15,7 +15,7 @@ CORPUS = [
 
 
 def byte_level_bpe(*, trim_offsets: bool = True) -> tokenizers.Tokenizer:
-    """A byte-level BPE like GPT-2's: frequent words are one token with their leading space, rare ones split."""
+    """A byte-level BPE like GPT-2's: frequent words are one token with their leading space, others split."""
     backend = tokenizers.Tokenizer(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()

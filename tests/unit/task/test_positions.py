@@ -75,7 +75,10 @@ def test_declarations_may_refer_to_later_ones_and_override_rows() -> None:
     [
         ({"P": 3}, "task.positions.P: not in every row: pairs.jsonl:1 (3 is outside its 3 tokens)"),
         ({"P": -4}, "task.positions.P: not in every row: pairs.jsonl:1 (-4 is outside its 3 tokens)"),
-        ({"P": "MATCH+2"}, "task.positions.P: not in every row: pairs.jsonl:2 (MATCH+2 is outside its 5 tokens)"),
+        (
+            {"P": "MATCH+2"},
+            "task.positions.P: not in every row: pairs.jsonl:2 (MATCH+2 is outside its 5 tokens)",
+        ),
         (
             {"P": "MATCH-1", "Q": "P-1"},
             "task.positions.P: not in every row: pairs.jsonl:1 (MATCH-1 is outside its 3 tokens)",
@@ -136,7 +139,7 @@ def test_expressions_read_back(name: str, offset: int) -> None:
     assert parse_position(str(expression)) == expression
 
 
-@pytest.mark.parametrize("text", ["", "1A", "A+", "A+-1", "A 1", "A+1+1", "A-B", "@A", "A+１"])
+@pytest.mark.parametrize("text", ["", "1A", "A+", "A+-1", "A 1", "A+1+1", "A-B", "@A", "A+\uff11"])
 def test_what_is_no_expression(text: str) -> None:
     assert parse_position(text) is None
 

@@ -9,10 +9,10 @@ import pytest
 
 from circuitgraph.arch.residual import ResidualGraph
 from circuitgraph.errors import TaskError
-from circuitgraph.task import Task, build_task
+from circuitgraph.task import Task, build_task, load_function
 from tests.unit.task.samples import make_spec
 
-SOURCE = '''
+SOURCE = """
 import numpy as np
 
 def good():
@@ -28,7 +28,7 @@ def late():
     raise KeyError("gap")
 def leaves(): raise SystemExit(3)
 constant = 5
-'''
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +70,10 @@ def test_code_is_not_even_imported_without_leave(graph: ResidualGraph) -> None:
     [
         ("made_rows:gone", '"gone" of module "made_rows" does not exist'),
         ("made_rows:constant", '"constant" of module "made_rows" is not callable'),
-        ("no_such_rows:f", "importing \"no_such_rows\" failed: ModuleNotFoundError: No module named 'no_such_rows'"),
+        (
+            "no_such_rows:f",
+            "importing \"no_such_rows\" failed: ModuleNotFoundError: No module named 'no_such_rows'",
+        ),
         ("broken_rows:f", 'importing "broken_rows" failed: SyntaxError: invalid syntax'),
         ("made_rows:number", '"made_rows:number" returned int: it must return an iterable of mappings'),
         ("made_rows:text", '"made_rows:text" returned str: it must return an iterable of mappings'),
@@ -92,3 +95,12 @@ def test_rows_are_checked_like_those_of_a_file(graph: ResidualGraph) -> None:
         "task.prompts: made_rows:rows row 1: is str: a row is a mapping with clean, corrupt, answer, foil",
         "task.prompts: clean is text, but ./model has no tokenizer.json to read it with",
     }
+
+
+def test_metrics_are_loaded_alike(graph: ResidualGraph, tmp_path: Path) -> None:
+    assert load_function("python:made_rows:number", tmp_path, allow_code=True)() == 3
+    with pytest.raises(TaskError) as caught:
+        load_function("python:made_rows:gone", tmp_path, allow_code=True)
+    assert str(caught.value) == 'task.metric: "gone" of module "made_rows" does not exist'
+    with pytest.raises(TaskError, match="would run with all your rights"):
+        load_function("python:made_rows:number", tmp_path)

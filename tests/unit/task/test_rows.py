@@ -1,5 +1,7 @@
 """Rows of a jsonl file: what is read, and that every kind of bad row is named with its line."""
 
+# ruff: noqa: E501 (messages stand as they are printed)
+
 from __future__ import annotations
 
 import json
@@ -66,7 +68,10 @@ def test_text_and_ids_are_read_alike(graph: ResidualGraph, bpe: Tokenizer) -> No
 def test_lines_count_from_one_with_blank_ones_a_mark_and_windows_ends(graph: ResidualGraph) -> None:
     content = b'\xef\xbb\xbf\r\n{"clean": [1]}\r\n\r\n  \r\n{"clean": [2, 3]}\r\n'
     task = build(content, graph, None)
-    assert [(row.where, row.clean) for row in task.rows] == [("pairs.jsonl:2", (1,)), ("pairs.jsonl:5", (2, 3))]
+    assert [(row.where, row.clean) for row in task.rows] == [
+        ("pairs.jsonl:2", (1,)),
+        ("pairs.jsonl:5", (2, 3)),
+    ]
 
 
 def test_other_line_separators_inside_text_end_no_row(graph: ResidualGraph, bpe: Tokenizer) -> None:
@@ -194,7 +199,9 @@ def test_text_without_a_tokenizer_is_said_once(graph: ResidualGraph) -> None:
 
 def test_a_vocabulary_larger_than_the_model_is_found(bpe: Tokenizer) -> None:
     small = ResidualGraph("gpt2", 1, 1, 4, vocab=100, context=32)
-    with pytest.raises(TaskError, match=r"clean: token id \d+ is outside the vocabulary of model \(0\.\.99\)"):
+    with pytest.raises(
+        TaskError, match=r"clean: token id \d+ is outside the vocabulary of model \(0\.\.99\)"
+    ):
         build([{"clean": " Mary"}], small, bpe)
 
 

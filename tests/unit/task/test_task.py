@@ -1,5 +1,7 @@
 """The task as a whole: generated rows, positions by expression, what ablations need, the digest."""
 
+# ruff: noqa: E501 (messages stand as they are printed)
+
 from __future__ import annotations
 
 import json
@@ -14,7 +16,15 @@ from circuitgraph.arch.residual import ResidualGraph
 from circuitgraph.errors import Problem, TaskError
 from circuitgraph.resolve.circuit import Ablation
 from circuitgraph.spec import ModelRef, loads
-from circuitgraph.task import Row, Task, build_task, check_ablation, known_factors, known_positions, load_tokenizer
+from circuitgraph.task import (
+    Row,
+    Task,
+    build_task,
+    check_ablation,
+    known_factors,
+    known_positions,
+    load_tokenizer,
+)
 from circuitgraph.zoo import GENERATORS
 from tests.unit.task.samples import make_spec
 
@@ -28,7 +38,9 @@ def induction() -> ResidualGraph:
 
 
 def test_rows_of_a_built_in_generator(induction: ResidualGraph) -> None:
-    spec = make_spec({"prompts": ZOO, "metric": "logit_diff", "factors": ["gap"], "positions": {"NEXT": "MATCH+1"}})
+    spec = make_spec(
+        {"prompts": ZOO, "metric": "logit_diff", "factors": ["gap"], "positions": {"NEXT": "MATCH+1"}}
+    )
     task = build_task(spec, induction, None)
     made = GENERATORS["repeated-tokens"](12, 5)
     assert [(row.clean, row.corrupt, row.answers, row.foils, dict(row.factors)) for row in task.rows] == [
@@ -40,9 +52,13 @@ def test_rows_of_a_built_in_generator(induction: ResidualGraph) -> None:
     assert task.clusters is None
 
 
-def test_the_induction_model_reads_text(induction: ResidualGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_induction_model_reads_text(
+    induction: ResidualGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "p.jsonl").write_text(json.dumps({"clean": "cat dog sun cat", "answer": "dog", "foil": "sun"}))
+    (tmp_path / "p.jsonl").write_text(
+        json.dumps({"clean": "cat dog sun cat", "answer": "dog", "foil": "sun"})
+    )
     location = locate(ModelRef(id="zoo:induction"), Path())
     spec = make_spec({"prompts": {"file": "p.jsonl"}, "metric": "logit_diff"}, ablation="zero")
     (row,) = build_task(spec, induction, load_tokenizer(location)).rows
@@ -65,7 +81,9 @@ def test_an_unknown_generator_names_the_known(induction: ResidualGraph) -> None:
 
 def test_rows_too_long_for_the_model_are_one_problem_a_kind(graph: ResidualGraph) -> None:
     spec = make_spec({"prompts": ZOO, "metric": "logit_diff"})
-    with pytest.raises(TaskError, match=r"repeated-tokens row 0.*: clean: has \d+ tokens: ./model takes at most 4"):
+    with pytest.raises(
+        TaskError, match=r"repeated-tokens row 0.*: clean: has \d+ tokens: ./model takes at most 4"
+    ):
         build_task(spec, replace(graph, context=4), None)
 
 
@@ -172,4 +190,6 @@ def test_problems_stand_at_their_line_of_the_spec(graph: ResidualGraph) -> None:
     )
     with pytest.raises(TaskError) as caught:
         build_task(spec, graph, None)
-    assert str(caught.value).startswith('x.yaml:5:18 task.prompts.zoo: no built-in data set is called "repeated"')
+    assert str(caught.value).startswith(
+        'x.yaml:5:18 task.prompts.zoo: no built-in data set is called "repeated"'
+    )

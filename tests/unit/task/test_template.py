@@ -1,5 +1,7 @@
 """Templates: what is filled in, where positions land, and what is refused."""
 
+# ruff: noqa: E501 (messages stand as they are printed)
+
 from __future__ import annotations
 
 from collections import Counter
@@ -18,7 +20,9 @@ from tests.unit.task.samples import byte_level_bpe, make_spec
 NAMES = ["Mary", "John", "Alice", "Tom"]
 
 
-def build(prompts: dict[str, object], graph: ResidualGraph, tokenizer: Tokenizer | None, **task: object) -> Task:
+def build(
+    prompts: dict[str, object], graph: ResidualGraph, tokenizer: Tokenizer | None, **task: object
+) -> Task:
     ablation = "corrupt" if "corrupt" in prompts else "zero"
     spec = make_spec({"prompts": prompts, "metric": "kl", **task}, ablation=ablation)
     return build_task(spec, graph, tokenizer)
@@ -159,9 +163,14 @@ def test_a_template_needs_a_tokenizer(graph: ResidualGraph) -> None:
 
 
 def test_a_split_answer_is_said_once_naming_rows(graph: ResidualGraph, bpe: Tokenizer) -> None:
-    prompts: dict[str, object] = {"template": " {A}", "slots": {"A": ["Zoe"]}, "answer": " {A}", "examples": 9}
+    prompts: dict[str, object] = {
+        "template": " {A}",
+        "slots": {"A": ["Zoe"]},
+        "answer": " {A}",
+        "examples": 9,
+    }
     assert refusal(prompts, graph, bpe) == [
-        "task.prompts: template row 0, template row 1, template row 2 and 6 more: answer: "
+        "task.prompts.answer: template row 0, template row 1, template row 2 and 6 more: "
         '" Zoe" is 4 tokens (" ", "Z", "o", "e"): it must be one token'
     ]
 
@@ -174,7 +183,7 @@ def test_unequal_lengths_name_the_texts(graph: ResidualGraph, bpe: Tokenizer) ->
         "examples": 1,
     }
     assert refusal(prompts, graph, bpe) == [
-        'task.prompts: template row 0: corrupt: clean " Mary and" has 2 tokens, corrupt " Zoe and" has 5 tokens: '
+        'task.prompts.corrupt: template row 0: clean " Mary and" has 2 tokens, corrupt " Zoe and" has 5 tokens: '
         "they must have as many"
     ]
 
@@ -187,7 +196,7 @@ def test_slots_that_shift_though_lengths_agree_are_found(graph: ResidualGraph, b
         "examples": 1,
     }
     assert refusal(prompts, graph, bpe) == [
-        'task.prompts: template row 0: corrupt: A1 is token 0 of clean " Mary and Zoe", its counterpart is token 3 '
+        'task.prompts.corrupt: template row 0: A1 is token 0 of clean " Mary and Zoe", its counterpart is token 3 '
         'of " Zoe and Mary": positions must agree\n  hint: use slot values of equally many tokens'
     ]
 
@@ -252,7 +261,7 @@ def test_a_position_is_the_token_that_holds_the_last_byte_of_its_value(
     (row,) = build(prompts, graph, Tokenizer(BACKENDS[trim])).rows
 
     # A name in a byte-level vocabulary has one character per byte, so byte counts say which token holds what.
-    widths = [len(BACKENDS[trim].id_to_token(token)) for token in row.clean]
+    widths = [len(BACKENDS[trim].id_to_token(token) or "") for token in row.clean]
     expected: dict[str, int] = {"END": len(widths) - 1}
     text, uses = literals[0], Counter[str]()
     for slot, literal in zip(slots, literals[1:], strict=True):
