@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -79,7 +79,17 @@ class Failure:
             say_problem(self.details)
 
 
-def worst(codes: list[int]) -> int:
+class Stopped(Exception):
+    """Several things are wrong, and nothing was run."""
+
+    def __init__(self, failures: Sequence[Failure]) -> None:
+        """Make one failure of them all."""
+        super().__init__("stopped")
+        problems = tuple(problem for failure in failures for problem in failure.problems)
+        self.failure = Failure(worst([failure.code for failure in failures]), problems)
+
+
+def worst(codes: Sequence[int]) -> int:
     """The exit code of several specs: wrong input, failed surroundings, refuted, undecided, in this order.
 
     >>> worst([0, 3, 1, 0])
@@ -96,12 +106,14 @@ def failure_of(error: BaseException, spec: Spec | None = None, file: str | None 
         spec: The spec at work, to place problems that came without a line.
         file: What to call the file of problems that came without one.
     """
+    if isinstance(error, Stopped):
+        return error.failure
     if isinstance(error, InputError):
         return Failure(error.exit_code, tuple(placed(problem, spec, file) for problem in error.problems))
     if isinstance(error, SurroundingsError):
         return Failure(error.exit_code, (Problem("surroundings", str(error), file=file),))
     if isinstance(error, KeyboardInterrupt):
-        return Failure(EXIT_INTERRUPTED, (Problem("interrupted", "interrupted: nothing was written"),))
+        return Failure(EXIT_INTERRUPTED, (Problem("interrupted", "interrupted: nothing is half-written"),))
     if _is_out_of_memory(error):
         return Failure(EXIT_SURROUNDINGS, (Problem("out-of-memory", OUT_OF_MEMORY, file=file),))
     if isinstance(error, OSError):

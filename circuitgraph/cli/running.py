@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from circuitgraph.cli.failures import Failure, failure_of, worst
+from circuitgraph.cli.failures import Failure, Stopped, failure_of, worst
 from circuitgraph.cli.options import AllowCode, AsJson, Output, Quiet, Seed, SpecFile, SpecFiles
 from circuitgraph.cli.output import say, say_json, say_problem, show
 from circuitgraph.cli.progress import Told, progress_bar
-from circuitgraph.errors import CircuitGraphError, InputError, Problem, quoted
+from circuitgraph.errors import EXIT_INVALID, CircuitGraphError, InputError, Problem, quoted
 
 if TYPE_CHECKING:
     from circuitgraph.api import Prepared
     from circuitgraph.report import Report
     from circuitgraph.report.save import Saved
+    from circuitgraph.spec import Spec
 
 
 class Scope(str, Enum):
@@ -105,45 +106,51 @@ def attribute(
 
 
 def _jobs(specs: Sequence[Path], directories: Sequence[Path | None], *, allow_code: bool) -> list[Job]:
-    """Check every spec and every output directory; nothing runs unless all are sound."""
+    """Check every spec and every output directory.
+
+    Raises:
+        Stopped: Something is wrong with any of them.
+    """
     from circuitgraph import api
 
-    problems: list[Problem] = []
-    _check_distinct(specs, directories, problems)
+    failures = _shared_outputs(specs, directories)
     jobs: list[Job] = []
     for path, directory in zip(specs, directories, strict=True):
+        spec: Spec | None = None
         try:
-            prepared = api.prepare(path, allow_code=allow_code, weights_needed=True)
-        except InputError as error:
-            problems += failure_of(error, file=str(path)).problems
-            continue
-        jobs.append(Job(path, prepared, directory))
-        try:
+            spec = api.as_spec(path)
+            prepared = api.prepare(spec, allow_code=allow_code, weights_needed=True)
             api.explain(prepared)
-        except InputError as error:
-            problems += failure_of(error, prepared.spec, str(path)).problems
-    if problems:
-        raise InputError(problems)
-    for directory in dict.fromkeys(directories):
-        if directory is not None:
+        except CircuitGraphError as error:
+            failures.append(failure_of(error, spec, str(path)))
+        else:
+            jobs.append(Job(path, prepared, directory))
+    for directory in () if failures else dict.fromkeys(directories):
+        try:
             _check_output(directory)
+        except CircuitGraphError as error:
+            failures.append(failure_of(error))
+    if failures:
+        raise Stopped(failures)
     return jobs
 
 
-def _check_distinct(
-    specs: Sequence[Path], directories: Sequence[Path | None], problems: list[Problem]
-) -> None:
+def _shared_outputs(specs: Sequence[Path], directories: Sequence[Path | None]) -> list[Failure]:
+    """Specs whose report would overwrite that of another."""
+    failures: list[Failure] = []
     first: dict[Path, Path] = {}
     for path, directory in zip(specs, directories, strict=True):
         if directory is not None and first.setdefault(directory, path) is not path:
             message = f"its report would go to {directory}, as that of {first[directory]}: run them apart"
-            problems.append(Problem("same-output", message, file=str(path)))
+            failures.append(Failure(EXIT_INVALID, (Problem("same-output", message, file=str(path)),)))
+    return failures
 
 
-def _check_output(directory: Path) -> None:
-    from circuitgraph.report.save import check_output
+def _check_output(directory: Path | None) -> None:
+    if directory is not None:
+        from circuitgraph.report.save import check_output
 
-    check_output(directory)
+        check_output(directory)
 
 
 def _run(jobs: Sequence[Job], measured: Callable[[Job, Told], Report], *, as_json: bool, quiet: bool) -> int:

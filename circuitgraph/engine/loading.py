@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from circuitgraph.arch.config import check_weights
+from circuitgraph.arch.config import WEIGHTS, WEIGHTS_INDEX, check_weights, read_json_object
 from circuitgraph.arch.location import Location
 from circuitgraph.errors import ModelError, Problem, SurroundingsError, quoted
 from circuitgraph.spec.model import ModelRef
@@ -35,32 +35,38 @@ def load_model(location: Location, ref: ModelRef) -> tuple[nn.Module, tuple[str,
         SurroundingsError: The device is not there, the hub cannot be reached, or memory ran out.
     """
     import transformers
+    from safetensors import SafetensorError
 
     warnings = list(check_weights(location, required=True))
     device = _device(ref.device)
     source = location.id if location.directory is None else str(location.directory)
     previous = transformers.logging.get_verbosity()
+    bars = transformers.logging.is_progress_bar_enabled()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     try:
+        _fetch(location)
         model, info = transformers.AutoModelForCausalLM.from_pretrained(
             source,
             revision=location.revision if location.revision is not None else "main",
             dtype=DTYPES[ref.dtype] if ref.dtype is not None else "auto",
             use_safetensors=True,
             trust_remote_code=False,
-            local_files_only=location.directory is not None,
+            local_files_only=True,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # `_complete` refuses them, by name
         )
     except torch.OutOfMemoryError as error:
         raise SurroundingsError(f"out of memory while loading {location.id}: use a smaller dtype") from error
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             Problem("model-load", f"{quoted(location.id)} could not be loaded: {first}")
         ) from error
     finally:
         transformers.logging.set_verbosity(previous)
+        if bars:
+            transformers.logging.enable_progress_bar()
     _complete(info, location)
     surplus = sorted(info.get("unexpected_keys") or ())
     if surplus:
@@ -69,9 +75,28 @@ def load_model(location: Location, ref: ModelRef) -> tuple[nn.Module, tuple[str,
     return model.to(device).eval(), tuple(warnings)
 
 
+def _fetch(location: Location) -> None:
+    """Bring the weights of a hub model into the local cache, so that loading itself needs no network.
+
+    Raises:
+        ModelError: The hub has no safetensors of it.
+        SurroundingsError: They are not in the cache and the hub cannot be reached.
+    """
+    if location.directory is not None or location.file(WEIGHTS) is not None:
+        return
+    index = location.file(WEIGHTS_INDEX)
+    shards = read_json_object(index, location.id).get("weight_map") if index is not None else None
+    files = sorted({str(file) for file in shards.values()}) if isinstance(shards, dict) else []
+    if not files or any(location.file(file) is None for file in files):
+        message = f"{quoted(location.id)} has no weights as safetensors, and nothing else is read"
+        raise ModelError(Problem("no-weights", message))
+
+
 def _complete(info: dict[str, object], location: Location) -> None:
     missing = sorted(str(key) for key in _as_list(info.get("missing_keys")))
-    mismatched = sorted(str(key) for key in _as_list(info.get("mismatched_keys")))
+    mismatched = sorted(
+        str(key[0] if isinstance(key, tuple) else key) for key in _as_list(info.get("mismatched_keys"))
+    )
     for kind, keys in (("lacks", missing), ("has the wrong shape for", mismatched)):
         if keys:
             named = ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -122,7 +122,7 @@ def plan_patch(
     placed = _PlacedKept(graph, kept, batch)
     from_clean = step.rule == "circuit"
     direct = step.form == "direct"
-    reached = reached_writers(graph, kept) if step.form == "around" else None
+    reached = reached_writers(placed, batch) if step.form == "around" else None
     writers = graph.writers
     is_constant = [node == EMBED or node.layer < step.start for node in writers]
     live_nodes = set(step.live)
@@ -136,8 +136,7 @@ def plan_patch(
         mask = placed.site(site)
         if step.form == "around" and reached is not None:
             extras[site.index] = mask
-            shape = (len(variants), 1, site.reads, *[1] * (mask.ndim - 3))
-            mask = ~mask & torch.from_numpy(reached[:, : site.reads]).reshape(shape)
+            mask = _reached_and_ablated(mask, reached[:, : site.reads], batch.length)
         elif (step.rule == "circuit") == direct:
             mask = ~mask
         coefficients[site.index] = mask
@@ -195,22 +194,32 @@ def plan_patch(
     )
 
 
-def reached_writers(graph: ResidualGraph, kept: Kept) -> NDArray[np.bool_]:
-    """[variants, writers]: whether a kept edge feeds the writer, directly or through other components.
+def reached_writers(placed: _PlacedKept, batch: Batch) -> Bool[Tensor, "variant writer batch"]:
+    """Whether a kept edge feeds the writer in a row, directly or through other components.
 
     Under `any-edge` with a baseline that is no run, an unreached component sits at its baseline, which makes
-    "nothing kept" the ablated run exactly. Static on the graph: positions are left aside.
+    "nothing kept" the ablated run exactly. A kept edge reaches its reader's whole output, at whichever position it is
+    kept; but where named positions cover a row, an edge ablated at all of them is not kept there.
     """
-    offsets = pair_offsets(graph)
-    touched = np.where(kept.inverted[:, None], kept.static() | ~kept.touched(), kept.touched())
-    reached = np.zeros((touched.shape[0], len(graph.writers)), dtype=bool)
-    for place, port in enumerate(graph.ports):
-        writer = graph.writer_index.get(port.node)
-        if writer is None:
-            continue
-        into = touched[:, offsets[place] : offsets[place + 1]].any(axis=1)
-        reached[:, writer] |= into | reached[:, : graph.reads[place]].any(axis=1)
+    graph = placed.graph
+    lengths = torch.tensor([row.length for row in batch.rows])
+    real = torch.arange(batch.length) < lengths[:, None]
+    reached = torch.zeros(len(placed.kept.everywhere), len(graph.writers), len(batch), dtype=torch.bool)
+    for site in sites(graph)[:-1]:
+        mask = placed.site(site)
+        somewhere = (mask & real).any(-1) if mask.ndim > 3 else mask[..., None]
+        fed = somewhere.any(2) | reached[:, : site.reads].any(1)[:, None]
+        for place in range(site.ports):
+            reached[:, graph.writer_index[graph.ports[site.first_port + place].node]] |= fed[:, place]
     return reached
+
+
+def _reached_and_ablated(mask: Tensor, reached: Bool[Tensor, "variant writer batch"], length: int) -> Tensor:
+    """~mask & reached, without axes for batch and position where neither needs them."""
+    if mask.ndim == 3 and (reached == reached[..., :1]).all():
+        return ~mask & reached[:, None, :, 0]
+    wide = mask if mask.ndim > 3 else mask[..., None, None].expand(-1, -1, -1, reached.shape[2], length)
+    return ~wide & reached[:, None, :, :, None]
 
 
 class _PlacedKept:

@@ -95,7 +95,8 @@ class Session:
         budget: Bytes of intermediate tensors a chunk may take.
 
     Raises:
-        ModelError: Gradient checkpointing is on, or an `attn_only` model's MLPs write something.
+        ModelError: Gradient checkpointing is on, the model has no language model head, or an `attn_only` model's
+            MLPs write something.
     """
 
     def __init__(
@@ -203,8 +204,11 @@ class Session:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold the model's lock, in eval mode; gradients of parameters off; everything put back after."""
-        with lock_of(self.model):
+        """Hold the model's lock, in eval mode; gradients of parameters off; everything put back after.
+
+        Callers may be in `torch.inference_mode()`, whose tensors autograd refuses: it is left for as long.
+        """
+        with lock_of(self.model), torch.inference_mode(False):
             training = [module for module in self.model.modules() if module.training]
             tracked = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
             self.model.eval()
@@ -279,12 +283,18 @@ def _eager(model: nn.Module) -> Iterator[None]:
 
 
 def _refuse(model: nn.Module, graph: ResidualGraph) -> None:
+    family = family_named(graph.family)
+    for path in (family.blocks, family.final_norm, family.unembed):
+        try:
+            at_path(model, path)
+        except AttributeError as error:
+            message = f"{type(model).__name__} has no {path}: a causal language model with its head is needed"
+            raise ModelError(Problem("no-such-module", message)) from error
     if any(getattr(module, "gradient_checkpointing", False) for module in model.modules()):
         message = "gradient checkpointing is on: edits inside a block would get wrong gradients; turn it off first"
         raise ModelError(Problem("gradient-checkpointing", message))
     if graph.has_mlp:
         return
-    family = family_named(graph.family)
     for layer, block in enumerate(at_path(model, family.blocks)):
         last = list(at_path(block, family.mlp).parameters())[-2:]
         if any(bool(parameter.detach().any()) for parameter in last):

@@ -108,15 +108,20 @@ def dedupe(requests: Iterable[Request]) -> tuple[Request, ...]:
 def choose_form(graph: ResidualGraph, baseline: BaselineKind, variant: Variant) -> Form:
     """The cheaper exact form of a variant.
 
-    Under `zero` kept writers are summed, never subtracted from the live stream: `x + (0 − u)` leaves rounding
+    What keeps everything, or nothing, takes the form that folds to a reference run, whatever the baseline: end
+    points are exact. Under `zero` kept writers are summed, never subtracted from the live stream: `x + (0 − u)` leaves rounding
     residue where the stream should vanish, and a norm amplifies it.
     """
     listed = len(variant.kept.edges)
     few_ablated = variant.kept.inverted
+    all_listed = sum(edge.position is None for edge in variant.kept.edges) == graph.edge_count
+    if listed == 0 or all_listed:
+        keeps_all = few_ablated == (listed == 0)
+        return "direct" if keeps_all == (variant.rule == "circuit") else "complement"
     if variant.rule == "any-edge" and baseline in ("zero", "mean"):
         return "around"
     if baseline == "zero":
-        return "direct" if few_ablated and listed == 0 else "complement"
+        return "complement"
     if 2 * listed > graph.edge_count:
         few_ablated = not few_ablated
     patched_are_few = few_ablated if variant.rule == "circuit" else not few_ablated

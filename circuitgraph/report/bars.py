@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from html import escape
 
 WIDTH = 160
@@ -11,7 +12,14 @@ MIDDLE = HEIGHT / 2
 MARGIN = 6
 
 
-def bound_bar(value: float, low: float, high: float, limits: tuple[float, float], told: str) -> str:
+def bound_bar(
+    value: float,
+    low: float,
+    high: float,
+    limits: tuple[float, float],
+    told: str,
+    also: Iterable[float] = (),
+) -> str:
     """An interval, its estimate and the region that the bounds allow, as an `<svg>` element.
 
     Args:
@@ -20,8 +28,9 @@ def bound_bar(value: float, low: float, high: float, limits: tuple[float, float]
         high: Upper end, likewise.
         limits: The allowed region, ±inf where there is no limit.
         told: The same in words, for those who do not see it.
+        also: Values that the scale must hold too, so that several bars share one scale.
     """
-    known = [x for x in (value, low, high, *limits) if math.isfinite(x)]
+    known = [x for x in (value, low, high, *limits, *also) if math.isfinite(x)]
     if not known:
         return ""
     first, last = min(known), max(known)
@@ -58,9 +67,12 @@ def effect_bar(value: float, low: float | None, high: float | None, largest: flo
     way = "down" if value < 0 else "up" if value > 0 else ""
     zero = WIDTH / 2
     parts = [f'<line class="zero" x1="{zero}" x2="{zero}" y1="0" y2="{HEIGHT}"/>']
+    left, right = sorted((zero, x(value)))
+    parts.append(
+        f'<rect class="length {way}" x="{left}" y="{MIDDLE - 3}" width="{right - left:.2f}" height="6"/>'
+    )
     if low is not None and high is not None:
         parts.append(_line(f"range {way}", x(low), x(high)))
-    parts.append(f'<circle class="point {way}" cx="{x(value)}" cy="{MIDDLE}" r="3.5"/>')
     return _svg(parts, told)
 
 

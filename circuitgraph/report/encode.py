@@ -76,8 +76,8 @@ def report_json(report: Report) -> dict[str, Any]:
 def graph_json(graph: nx.MultiDiGraph) -> dict[str, Any]:
     """A result graph as node-link data; `networkx.node_link_graph(data, edges="edges")` reads it back.
 
-    Per-example values (`<method>_values`) stay while there are at most `MOST_VALUES` of them in all; beyond that
-    they are left out and the graph attribute `values_dropped` is true.
+    Per-example values (`<method>_values`) stay while there are at most `MOST_VALUES` of them in all; beyond
+    that they are left out and the graph attribute `values_dropped` is true.
     """
     data = nx.node_link_data(graph, edges="edges")
     names = value_attributes(graph)

@@ -21,7 +21,7 @@ INTERVALS_UP_TO = 2_000
 """Beyond this many scored edges only the circuit's own come with bootstrap intervals."""
 
 MOST_VALUES = 1_000_000
-"""Beyond this many per-example values, over all edges and methods, a graph holds means and intervals alone."""
+"""Beyond this many per-example values, over all edges and methods, graphs hold means and intervals alone."""
 
 SEVERITY = ("refuted", "inconclusive", "uninformative", "supported")
 """If several claims name an edge, it shows the first of these verdicts."""
@@ -66,10 +66,7 @@ def result_graph(
     circuit: Circuit,
     *,
     model: str,
-    metric: str,
-    unit: str,
-    levels: Mapping[str, float],
-    examples: int,
+    measured: Mapping[str, Any],
     scores: Mapping[str, EdgeScores],
     claims: Sequence[Outcome],
     clusters: Sequence[Hashable] | None = None,
@@ -81,24 +78,16 @@ def result_graph(
         spec: The hypothesis as written.
         circuit: The hypothesis resolved; its edges are all there, scored or not.
         model: Name of the model.
-        metric: Name of the metric.
-        unit: Unit of the scores.
-        levels: Mean metric of the runs ("clean", "corrupt", "circuit", "complement").
-        examples: Number of examples.
+        measured: Graph attributes: metric, unit, examples (n), and for every run its mean metric
+            (metric_clean, metric_corrupt, metric_circuit, metric_complement).
         scores: Method key -> scores; edges outside the circuit come with `in_circuit` False.
-        claims: Judged claims, in the order of the circuit's. An edge that a claim names is there and carries its
-            verdict; so does an edge that a refuted `minimal` found below its bound.
+        claims: Judged claims, in the order of the circuit's. Edges that a claim names carry its verdict,
+            and so do those that a refuted `minimal` has below its bound.
         clusters: One label per example; resamples keep examples of one label together.
         seed: Seed of the resampling.
     """
     graph = circuit_graph(spec, circuit, model=model)
-    graph.graph.update(
-        metric=metric,
-        unit=unit,
-        examples=examples,
-        methods=list(scores),
-        **{f"metric_{name}": value for name, value in levels.items()},
-    )
+    graph.graph.update(measured, methods=list(scores))
     keep_values = sum(found.values.size for found in scores.values()) <= MOST_VALUES
     if not keep_values:
         graph.graph["values_dropped"] = True
@@ -141,7 +130,7 @@ def _intervals(values: Values, clusters: Sequence[Hashable] | None, seed: int) -
     """`statistics.mean(...).interval` of every column of values, [n, edges], with the resamples drawn once.
 
     `mean` puts the examples in the order of their values before it draws, and the draws follow from the seed
-    alone: on columns sorted each by itself one set of draws gives every column the interval that `mean` gives.
+    alone: on columns sorted each by itself one set of draws gives each the interval that `mean` gives.
     """
     if clusters is not None:
         for column in values.T:
@@ -157,14 +146,20 @@ def _intervals(values: Values, clusters: Sequence[Hashable] | None, seed: int) -
     resampled = resampled_means(units, DEFAULT_RESAMPLES, seed) if n > 1 else nothing
     left_out = leave_one_out_means(units) if n > 1 else nothing
     for i in range(edges):
-        yield estimate_from(
-            float(means[i]), resampled[:, i], left_out[:, i], units, DEFAULT_LEVEL
-        ).interval
+        yield estimate_from(float(means[i]), resampled[:, i], left_out[:, i], units, DEFAULT_LEVEL).interval
 
 
 def _add_verdict(graph: nx.MultiDiGraph, circuit: Circuit, index: int, outcome: Outcome) -> None:
-    """Mark the edges that a claim names."""
-    for edge in _named_edges(circuit, index, outcome):
+    """Mark the edges that a claim names.
+
+    Edges outside the circuit that were not scored join the graph where the claim is about one edge alone, or
+    where it does not hold. That a set of edges has no effect is said by the claim, not by as many lines.
+    """
+    edges = _named_edges(circuit, index, outcome)
+    shown = len(edges) == 1 or outcome.verdict is not Verdict.SUPPORTED
+    for edge in edges:
+        if not shown and not graph.has_edge(*edge.triple):
+            continue
         attributes = _add_edge(graph, circuit, edge, in_circuit=False)
         attributes.setdefault("claims", []).append(index)
         found = {attributes.get("verdict"), outcome.verdict.value}
@@ -181,8 +176,8 @@ def _add_verdict(graph: nx.MultiDiGraph, circuit: Circuit, index: int, outcome: 
 def _named_edges(circuit: Circuit, index: int, outcome: Outcome) -> tuple[Edge, ...]:
     """The edges that show a claim's verdict.
 
-    Those that the claim names by an arrow (a claim about a node or group is about all that leaves it, not about
-    single edges), or that a refuted `minimal` has wholly below its bound.
+    Those that the claim names by an arrow (a claim about a node or group is about all that leaves it, not
+    about single edges), or that a refuted `minimal` has wholly below its bound.
     """
     claim = circuit.claims[index].claim
     if isinstance(claim, Effect | NoEffect):
@@ -194,7 +189,7 @@ def _named_edges(circuit: Circuit, index: int, outcome: Outcome) -> tuple[Edge, 
 
 
 def _is_exact_score(circuit: Circuit, index: int, outcome: Outcome) -> bool:
-    """Whether a claim's estimate is the exact score of the one edge it names: that edge corrupt, all else clean."""
+    """Whether a claim's estimate is the exact score of one edge: that edge corrupt, all else clean."""
     claim = circuit.claims[index].claim
     return isinstance(claim, Effect | NoEffect) and claim.direction == "noising" and len(outcome.edges) == 1
 

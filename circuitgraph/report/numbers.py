@@ -13,7 +13,7 @@ UNDEFINED = "–"
 def decimals_of(value: float, low: float, high: float, bounds: Iterable[float] = ()) -> int:
     """Decimals that show an estimate with its interval: two significant digits of the interval's width.
 
-    More where the rounded ends would coincide with a bound that they do not reach, which would make the verdict
+    More where a rounded end would coincide with a bound that it does not equal, which would make the verdict
     look wrong. Three significant digits of the value where the interval has no width or is unbounded.
     """
     width = high - low

@@ -96,10 +96,12 @@ class Report:
             self.spec,
             self.circuit,
             model=self.model,
-            metric=self.metric,
-            unit=self.unit,
-            levels={name: float(run.values.mean()) for name, run in self.runs.items()},
-            examples=self.contrast.n,
+            measured={
+                "metric": self.metric,
+                "unit": self.unit,
+                "examples": self.contrast.n,
+                **{f"metric_{name}": float(run.values.mean()) for name, run in self.runs.items()},
+            },
             scores=self.scores,
             claims=self.claims,
             clusters=self.factors.get(TEMPLATE_FACTOR),
@@ -108,7 +110,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 every claim supported (or none made), 1 one refuted at least, 3 none refuted but some undecided."""
+        """0 every claim supported (or none made), 1 at least one refuted, 3 none refuted, some undecided."""
         verdicts = {outcome.verdict for outcome in self.claims}
         if Verdict.REFUTED in verdicts:
             return EXIT_REFUTED

@@ -87,13 +87,13 @@ def save_report(report: Report, directory: str | Path) -> Path:
 def write_report(report: Report, directory: str | Path) -> Saved:
     """Write report.json, graph.json, edges.csv, claims.csv, graph.graphml, report.html and diagram.*.
 
-    All or nothing: after any failure an earlier report is there as it was, and nothing else is. Where there is no
-    Graphviz, diagram.svg and diagram.png are left out and the report's warnings say so.
+    All or nothing: after any failure an earlier report is there as it was, and nothing else is. Where there
+    is no Graphviz, diagram.svg and diagram.png are left out and the report's warnings say so.
 
     Args:
         report: The report.
-        directory: A new or empty directory, or one that holds an earlier report and nothing else; missing parents
-            are made.
+        directory: A new or empty directory, or one that holds an earlier report and nothing else; missing
+            parents are made.
 
     Raises:
         InputError: As `check_output`.

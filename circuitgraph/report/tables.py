@@ -83,8 +83,8 @@ def claims_csv(report: Report) -> str:
 def graphml(graph: nx.MultiDiGraph) -> str:
     """The graph as GraphML, which takes texts, numbers and truth values alone.
 
-    Lists and groups become JSON text; what is None or not finite and per-example values are left out. An edge's id
-    is `source:target:key`, since ids of GraphML are unique in the file and the graph's keys are not.
+    Lists and groups become JSON text; what is None or not finite and per-example values are left out. The id
+    of an edge is `source:target:key`: ids of GraphML are unique in the file, keys of the graph are not.
     """
     flat = nx.MultiDiGraph(**_flat(graph.graph))
     for node, attributes in graph.nodes(data=True):

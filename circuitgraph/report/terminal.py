@@ -72,8 +72,7 @@ def summary_panel(report: Report) -> Panel:
     counts = verdict_counts(report)
     title = Text(_clean(report.spec.name, 60), style="bold")
     said = Text(" · ").join(
-        Text(f"{VERDICT_MARK[verdict.value]} {count} {verdict.value}", style=VERDICT_STYLE[verdict])
-        for verdict, count in counts.items()
+        Text(verdict_text(verdict, count), style=VERDICT_STYLE[verdict]) for verdict, count in counts.items()
     )
     return Panel(
         facts,
@@ -127,8 +126,9 @@ def strata_table(report: Report, claim: int | None = None) -> Group:
     for index, outcome in enumerate(report.claims):
         if outcome.strata and claim in (None, index):
             tables.append(_strata(outcome))
-    spaced = [part for table in tables for part in ("", table)]
-    return Group(*spaced[1:]) if tables else Group(Text("No factors are declared, so there are no strata.", QUIET))
+    if not tables:
+        return Group(Text("No factors are declared, so there are no strata.", QUIET))
+    return Group(*[part for table in tables for part in ("", table)][1:])
 
 
 def edges_table(report: Report, limit: int = 20) -> Table:

@@ -25,9 +25,10 @@ RUN_NAMES = {
 """What people call the runs."""
 
 
-def verdict_text(verdict: Verdict) -> str:
-    """A verdict as mark and word, so that nothing is told by colour alone."""
-    return f"{VERDICT_MARK[verdict.value]} {verdict.value}"
+def verdict_text(verdict: Verdict, count: int | None = None) -> str:
+    """A verdict, or how many there are of it, as mark and word, so that nothing is told by colour alone."""
+    words = verdict.value if count is None else f"{count} {verdict.value}"
+    return f"{VERDICT_MARK[verdict.value]} {words}"
 
 
 def verdict_counts(report: Report) -> dict[Verdict, int]:
@@ -88,7 +89,8 @@ def violation(outcome: Outcome) -> str | None:
 
 def claims_title(report: Report) -> str:
     """Unit and level of the claims' estimates and intervals, in brackets behind what they are."""
-    told = [f"effects in {report.unit}"] if any(o.unit == report.unit != "share" for o in report.claims) else []
+    with_unit = any(outcome.unit == report.unit != "share" for outcome in report.claims)
+    told = [f"effects in {report.unit}"] if with_unit else []
     for kinds, word in ((False, "intervals"), (True, "intervals of no_effect")):
         levels = {o.estimate.interval.level for o in report.claims if (o.kind == "no_effect") is kinds}
         told += [f"{100 * level:g} % {word}" for level in sorted(levels)]
@@ -96,7 +98,7 @@ def claims_title(report: Report) -> str:
 
 
 def metric_text(report: Report) -> str:
-    """The metric's mean on the clean and on the ablated run: "logit_diff 33.1 clean → -0.2 ablated (logits)"."""
+    """The metric's mean on the clean and the ablated run: "logit_diff 33.1 clean → -0.2 ablated (logits)"."""
     levels = {name: float(run.values.mean()) for name, run in report.runs.items()}
     decimals = decimals_for(levels.values())
     unit = "" if report.unit == "metric" else f" ({report.unit})"
@@ -117,4 +119,5 @@ def estimate_text(error: EstimateError) -> str:
     )
     edges = "1 edge" if error.edges == 1 else f"{error.edges} edges"
     miss = f"worst miss {plain_figure(error.worst_miss)} at {error.worst_edge}"
-    return f"{name} against exact on {edges}: {rank}, {miss} (largest exact {plain_figure(error.largest_exact)})"
+    scale = f"largest exact {plain_figure(error.largest_exact)}"
+    return f"{name} against exact on {edges}: {rank}, {miss} ({scale})"
