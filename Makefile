@@ -33,7 +33,14 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	@touch $@
 
 demo: $(VENV)/.installed  ## install, validate specs/induction.yaml on the embedded model
-	$(BIN)/circuitgraph validate specs/induction.yaml -o $(OUT)
+	@echo "circuitgraph validate specs/induction.yaml -o $(OUT)"
+	@$(BIN)/circuitgraph validate specs/induction.yaml -o $(OUT); code=$$?; \
+	case $$code in \
+	0) ;; \
+	1) echo "exit code 1: a claim was refuted" ;; \
+	3) echo "exit code 3: no claim was refuted, but not every one was supported" ;; \
+	*) exit $$code ;; \
+	esac
 	@test -s $(OUT)/report.json && test -s $(OUT)/report.html
 	@echo
 	@echo "report:  $(OUT)/report.html"
@@ -56,7 +63,7 @@ unit: $(VENV)/.installed-test  ## pytest
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) -q
 
 bench: $(VENV)/.installed  ## costs as ratios to the bare forward pass
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --write docs/benchmarks.md
 
 format: $(VENV)/.installed-test  ## rewrite the code as ruff wants it
 	$(BIN)/ruff check --fix .

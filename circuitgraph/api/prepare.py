@@ -46,7 +46,7 @@ def prepare(
     *,
     model: Any = None,
     allow_code: bool = False,
-    weights_needed: bool = False,
+    to_run: bool = False,
 ) -> Prepared:
     """Read everything but the weights.
 
@@ -54,7 +54,8 @@ def prepare(
         spec: A spec or the path of one. What is prepared already comes back as it is.
         model: A Hugging Face model in memory to be used instead of the spec's; its config is read.
         allow_code: Whether `python:` entries may run.
-        weights_needed: Whether a model directory without weights is an error; otherwise it is a note.
+        to_run: Whether it is to be measured: then a model directory without weights is an error, not a note,
+            and so is a rule that is not run by this version.
 
     Raises:
         InputError: Anything is wrong; problems of names and of data come together, sorted by place.
@@ -63,7 +64,7 @@ def prepare(
     if isinstance(spec, Prepared):
         return spec
     spec = as_spec(spec)
-    location, graph, tokenizer, notes = _model(spec, model, weights_needed)
+    location, graph, tokenizer, notes = _model(spec, model, to_run)
     problems: list[Problem] = []
     circuit, task = None, None
     try:
@@ -80,11 +81,13 @@ def prepare(
         kind = SpecError if circuit is None else TaskError
         raise kind(dict.fromkeys(problems))
     _check_positions(spec, circuit, task)
+    if to_run:
+        _check_rule(spec, circuit)
     return Prepared(spec, location, graph, circuit, task, notes)
 
 
 def _model(
-    spec: Spec, model: HasConfig | None, weights_needed: bool
+    spec: Spec, model: HasConfig | None, to_run: bool
 ) -> tuple[Location | None, ResidualGraph, Tokenizer | None, tuple[str, ...]]:
     ref = spec.model_ref
     if model is not None:
@@ -93,7 +96,7 @@ def _model(
     try:
         location = locate(ref, spec.directory)
         graph = residual_graph(read_config(location), ref.id)
-        notes = check_weights(location, required=weights_needed)
+        notes = check_weights(location, required=to_run)
         return location, graph, load_tokenizer(location), notes
     except ModelError as error:
         raise at_model(error, spec) from error
@@ -132,6 +135,18 @@ def _check_positions(spec: Spec, circuit: Circuit, task: Task) -> None:
             )
     if problems:
         raise TaskError(problems)
+
+
+def _check_rule(spec: Spec, circuit: Circuit) -> None:
+    from circuitgraph.validation.hypothesis import Hypothesis
+
+    try:
+        Hypothesis(circuit)
+    except SpecError as error:
+        raise SpecError(
+            problem_at(spec.document, ("rule",), problem.code, problem.message, problem.hint)
+            for problem in error.problems
+        ) from error
 
 
 def _first_use(circuit: Circuit, position: str) -> tuple[str | int, ...]:

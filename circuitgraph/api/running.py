@@ -71,7 +71,7 @@ def validate(
     from circuitgraph.validation.hypothesis import Hypothesis
 
     started = time.perf_counter()
-    prepared = prepare(spec, model=model, allow_code=allow_code, weights_needed=True)
+    prepared = prepare(spec, model=model, allow_code=allow_code, to_run=True)
     hypothesis = Hypothesis(prepared.circuit, seed)
     plan = _plan(prepared, hypothesis)
     # Torch takes seconds to import; what is wrong with the spec is said before.
@@ -140,7 +140,7 @@ def attribute(
     wanted = [method_named(name, steps) for name in dict.fromkeys(methods)]
     if not wanted or scope not in ("circuit", "all"):
         raise InputError(Problem("bad-call", "name at least one method, and scope circuit or all"))
-    prepared = prepare(spec, model=model, allow_code=allow_code, weights_needed=True)
+    prepared = prepare(spec, model=model, allow_code=allow_code, to_run=True)
     from circuitgraph.attribution.attribute import attribute as score
     from circuitgraph.attribution.attribute import check_metric, errors_of
     from circuitgraph.plan.compile import compile_plan

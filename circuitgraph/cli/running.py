@@ -119,8 +119,7 @@ def _jobs(specs: Sequence[Path], directories: Sequence[Path | None], *, allow_co
         spec: Spec | None = None
         try:
             spec = api.as_spec(path)
-            prepared = api.prepare(spec, allow_code=allow_code, weights_needed=True)
-            api.explain(prepared)
+            prepared = api.prepare(spec, allow_code=allow_code, to_run=True)
         except CircuitGraphError as error:
             failures.append(failure_of(error, spec, str(path)))
         else:

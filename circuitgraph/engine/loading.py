@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -46,7 +47,7 @@ def load_model(location: Location, ref: ModelRef) -> tuple[nn.Module, tuple[str,
     transformers.logging.disable_progress_bar()
     try:
         _fetch(location)
-        model, info = transformers.AutoModelForCausalLM.from_pretrained(
+        loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(
             source,
             revision=location.revision if location.revision is not None else "main",
             dtype=DTYPES[ref.dtype] if ref.dtype is not None else "auto",
@@ -56,6 +57,7 @@ def load_model(location: Location, ref: ModelRef) -> tuple[nn.Module, tuple[str,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # `_complete` refuses them, by name
         )
+        model, info = loaded
     except torch.OutOfMemoryError as error:
         raise SurroundingsError(f"out of memory while loading {location.id}: use a smaller dtype") from error
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
@@ -120,7 +122,7 @@ def _device(name: str | None) -> torch.device:
 
 
 def weights_hash(model: nn.Module, directory: Path | None = None) -> str:
-    """SHA-256 of the weights: of the safetensors files where there are some, else of the tensors in memory."""
+    """SHA-256 of the weights: of the safetensors files if there are any, else of the tensors in memory."""
     digest = hashlib.sha256()
     files = sorted(directory.glob("*.safetensors")) if directory is not None else []
     if files:

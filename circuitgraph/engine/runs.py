@@ -101,7 +101,7 @@ def writer_differences(
 ) -> Float[Tensor, "batch writer pos d_model"]:
     """b_u − y_u of every writer. Between two runs the difference is projected once, not each of them."""
     if baseline.run is None:
-        return (baseline.writers(parts) - clean.writers(parts)).transpose(0, 1).contiguous()
+        return (baseline.writers(parts) - clean.writers(parts).detach()).transpose(0, 1).contiguous()
     other, graph = baseline.run, parts.graph
     batch, length, width = clean.embed.shape
     found = clean.embed.new_empty(batch, len(graph.writers), length, width)

@@ -91,9 +91,7 @@ claims:
   - attends: {heads: induction, from: END, to: END-1, at_least: 0.5}
 """
 
-TINY = ResidualGraph(
-    "gpt2", layers=2, heads=4, d_model=16, vocab=50, context=32, has_mlp=False, name="tiny"
-)
+TINY = ResidualGraph("gpt2", layers=2, heads=4, d_model=16, vocab=50, context=32, has_mlp=False, name="tiny")
 N = 40
 
 
