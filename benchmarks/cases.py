@@ -84,7 +84,8 @@ def work_of(name: str, session: Session) -> tuple[Work, float]:
         (step,) = compile_plan(graph, "corrupt", rows, [kept]).steps
         (batch,) = session.batches()
         reference = session.reference(batch)
-        reference.clean.writers(session.parts), reference.baseline.writers(session.parts)
+        reference.clean.writers(session.parts)
+        reference.baseline.writers(session.parts)
         return (lambda: session.patched_logits(step, [kept], reference)), 1
     if name == "random-circuit":
         (chosen,) = random_circuits(graph, 1000, 1, 0)
@@ -120,7 +121,8 @@ def main(case: str, repeats: int, threads: int) -> None:
     model, graph, task = gpt2_small() if model_name == "gpt2-small" else induction()
     session = Session(model, graph, task, Ablation())
     bare = bare_pass(model, task)
-    bare(), bare()
+    bare()
+    bare()
     before = peak_bytes()
     work, units = work_of(name, session)
     work()

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from circuitgraph.api import Check, attribute, check, explain, render, validate
-    from circuitgraph.errors import CircuitGraphError, InputError, ModelError, SpecError, SurroundingsError, TaskError
+    from circuitgraph.errors import (
+        CircuitGraphError,
+        InputError,
+        ModelError,
+        SpecError,
+        SurroundingsError,
+        TaskError,
+    )
     from circuitgraph.report import Report
     from circuitgraph.spec import Spec, dump, load, loads
 

@@ -82,7 +82,7 @@ def prepare(
         raise kind(dict.fromkeys(problems))
     _check_positions(spec, circuit, task)
     if to_run:
-        _check_rule(spec, circuit)
+        check_rule(spec, circuit)
     return Prepared(spec, location, graph, circuit, task, notes)
 
 
@@ -137,7 +137,12 @@ def _check_positions(spec: Spec, circuit: Circuit, task: Task) -> None:
         raise TaskError(problems)
 
 
-def _check_rule(spec: Spec, circuit: Circuit) -> None:
+def check_rule(spec: Spec, circuit: Circuit) -> None:
+    """Refuse a rule that resolves but is not run by this version.
+
+    Raises:
+        SpecError: The rule is such a one.
+    """
     from circuitgraph.validation.hypothesis import Hypothesis
 
     try:

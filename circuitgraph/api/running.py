@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from circuitgraph.api.prepare import Prepared, at_model, prepare
+from circuitgraph.api.prepare import Prepared, at_model, check_rule, prepare
 from circuitgraph.errors import InputError, ModelError, Problem, TaskError, quoted
 from circuitgraph.names import Edge
 from circuitgraph.spec import Spec, problem_at
@@ -39,6 +39,7 @@ def explain(spec: Spec | str | Path | Prepared, *, allow_code: bool = False, see
     from circuitgraph.validation.hypothesis import Hypothesis
 
     prepared = prepare(spec, allow_code=allow_code)
+    check_rule(prepared.spec, prepared.circuit)
     return _plan(prepared, Hypothesis(prepared.circuit, seed))
 
 

@@ -1,0 +1,1 @@
+"""The model without its weights: where it is, its config, its family, its residual graph."""

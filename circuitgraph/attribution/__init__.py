@@ -1,0 +1,1 @@
+"""Scores of edges: exact patching, EAP, EAP-IG, and how far the estimates are off."""

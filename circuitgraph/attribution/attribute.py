@@ -124,10 +124,14 @@ def check_metric(metric: str, method: Method) -> None:
     if not method.is_estimate:
         return
     if metric == "accuracy":
-        message = f"{method.kind} needs a metric with a gradient and accuracy has none: use logit_diff or log_prob"
+        message = (
+            f"{method.kind} needs a metric with a gradient and accuracy has none: use logit_diff or log_prob"
+        )
         raise TaskError(Problem("no-gradient", message))
     if metric == "kl" and method.kind == "eap":
-        message = "the gradient of kl at the clean run is zero, so every eap score would be: use eap-ig or exact"
+        message = (
+            "the gradient of kl at the clean run is zero, so every eap score would be: use eap-ig or exact"
+        )
         raise TaskError(Problem("no-gradient", message))
 
 
@@ -142,7 +146,9 @@ def _estimates(
             baseline = session.baseline(batch)
             parts = session.parts
             if method.kind == "eap":
-                clean, leaves = traces.capture_with_grad(session.envoy, parts, batch.clean, batch.readout, None)
+                clean, leaves = traces.capture_with_grad(
+                    session.envoy, parts, batch.clean, batch.readout, None
+                )
                 runs = [(clean, leaves)]
             else:
                 clean = traces.capture(session.envoy, parts, batch.clean, batch.readout)

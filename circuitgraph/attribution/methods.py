@@ -64,6 +64,4 @@ def method_named(name: str, steps: int = DEFAULT_STEPS) -> Method:
         return Method("eap-ig", steps, "left")
     close = difflib.get_close_matches(plain, NAMES, n=1)
     message = f"unknown attribution method {quoted(name)}: use {', '.join(NAMES)}"
-    raise InputError(
-        Problem("unknown-method", message, hint=f"did you mean {close[0]}?" if close else None)
-    )
+    raise InputError(Problem("unknown-method", message, hint=f"did you mean {close[0]}?" if close else None))

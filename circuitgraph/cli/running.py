@@ -183,7 +183,10 @@ def _run_one(
     try:
         with progress_bar(f"loading {job.prepared.graph.name}", quiet=quiet) as told:
             report = measured(job, told)
-            saved = None if job.directory is None else _saved(report, job.directory)
+            saved = None
+            if job.directory is not None:
+                told(f"saving {job.directory}", 0.0, 0.0)
+                saved = _saved(report, job.directory)
     except (CircuitGraphError, MemoryError, OSError, RuntimeError) as error:
         failure = failure_of(error, job.prepared.spec, str(job.path))
         if failure.details:  # a bug, which must end the run

@@ -1,0 +1,1 @@
+"""The engine: plans run on a model through nnsight, readings per example."""

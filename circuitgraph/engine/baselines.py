@@ -31,7 +31,9 @@ class BaselineSource:
         kind = self._session.ablation.kind
         if kind == "corrupt":
             if batch.corrupt is None:
-                raise AssertionError("rows without corrupt prompts reach no corrupt ablation: the task checks it")
+                raise AssertionError(
+                    "rows without corrupt prompts reach no corrupt ablation: the task checks it"
+                )
             return self._of_run(batch, batch.corrupt)
         if kind == "resample":
             return self._of_run(batch, self._partner_prompts(batch))
@@ -66,7 +68,9 @@ class BaselineSource:
         for batch in session.batches():
             ids = batch.clean if session.ablation.over == "clean" else batch.corrupt
             if ids is None:
-                raise AssertionError("rows without corrupt prompts reach no mean over them: the task checks it")
+                raise AssertionError(
+                    "rows without corrupt prompts reach no mean over them: the task checks it"
+                )
             writers = traces.capture(session.envoy, session.parts, ids, batch.readout).writers(session.parts)
             for place, row in enumerate(batch.rows):
                 level, length = self._level(row), row.length

@@ -13,17 +13,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from circuitgraph.engine import traces
 from circuitgraph.engine.batch import Batch
 from circuitgraph.engine.metrics import Metric
 from circuitgraph.engine.modules import at_path
 from circuitgraph.engine.runs import Run
 from circuitgraph.engine.session import Session, check_finite
+from circuitgraph.engine.traces import Leaves
 from circuitgraph.plan.sites import Site, sites
 
 Rule = Literal["midpoint", "left"]
 Scores = Float[Tensor, "batch pair"]
-Leaves = dict[str, list[Tensor]]
 
 
 def port_gradients(
@@ -122,4 +121,3 @@ def interpolations(clean: Tensor, baseline: Tensor, steps: int, rule: Rule) -> l
     """Embeddings b + α (e − b): α = (k + ½)/n (midpoint) or k/n (left, the published rule), k = 0 … n − 1."""
     shift = 0.5 if rule == "midpoint" else 0.0
     return [baseline + (k + shift) / steps * (clean - baseline) for k in range(steps)]
-

@@ -58,9 +58,10 @@ def load_model(location: Location, ref: ModelRef) -> tuple[nn.Module, tuple[str,
             ignore_mismatched_sizes=True,  # `_complete` refuses them, by name
         )
         model, info = loaded
-    except torch.OutOfMemoryError as error:
-        raise SurroundingsError(f"out of memory while loading {location.id}: use a smaller dtype") from error
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            message = f"out of memory while loading {location.id}: use a smaller dtype"
+            raise SurroundingsError(message) from error
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             Problem("model-load", f"{quoted(location.id)} could not be loaded: {first}")
@@ -73,7 +74,8 @@ def load_model(location: Location, ref: ModelRef) -> tuple[nn.Module, tuple[str,
     surplus = sorted(info.get("unexpected_keys") or ())
     if surplus:
         named = ", ".join(surplus[:3]) + (", …" if len(surplus) > 3 else "")
-        warnings.append(f"{location.id} has {len(surplus)} tensors that the model does not use ({named}).")
+        many = "a tensor" if len(surplus) == 1 else f"{len(surplus)} tensors"
+        warnings.append(f"{location.id} has {many} that the model does not use ({named}).")
     return model.to(device).eval(), tuple(warnings)
 
 

@@ -72,15 +72,15 @@ def _of_user(function: MetricFunction, logits: Tensor, rows: Sequence[Row], name
         value = function(lane, rows)
         if not isinstance(value, Tensor) or value.shape != (len(rows),):
             shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            message = f"{name} must return one number an example, a tensor of shape ({len(rows)},): got {shape}"
+            message = (
+                f"{name} must return one number an example, a tensor of shape ({len(rows)},): got {shape}"
+            )
             raise TaskError(Problem("bad-metric-value", message, where="task.metric"))
         values.append(value)
     return torch.stack(values).reshape(logits.shape[:-1])
 
 
-def _chosen(
-    ids: Sequence[Sequence[int]], vocab: int, device: torch.device
-) -> Bool[Tensor, "batch vocab"]:
+def _chosen(ids: Sequence[Sequence[int]], vocab: int, device: torch.device) -> Bool[Tensor, "batch vocab"]:
     chosen = torch.zeros(len(ids), vocab, dtype=torch.bool)
     for row, tokens in enumerate(ids):
         chosen[row, list(tokens)] = True

@@ -86,7 +86,9 @@ class Parts:
         """A module of a block by its field in the family row ("norm_attn", "qkv", "out", ...)."""
         return at_path(block, getattr(self.family, name))
 
-    def head_writes(self, layer: int, z: Float[Tensor, "... head d_head"]) -> Float[Tensor, "head ... d_model"]:
+    def head_writes(
+        self, layer: int, z: Float[Tensor, "... head d_head"]
+    ) -> Float[Tensor, "head ... d_model"]:
         """What each head adds to the stream, its output bias left out."""
         return torch.einsum("...he,hed->h...d", z, self.layers[layer].out)
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from numpy.typing import NDArray
 from torch import Tensor
 
 from circuitgraph.arch.residual import ResidualGraph
@@ -131,7 +130,9 @@ def plan_patch(
     extras: dict[int, Tensor] = {}
     used = np.zeros(len(writers), dtype=bool)
     for site in sites(graph):
-        if site.kind != "logits" and (site.layer < step.start or (not direct and not _alive(graph, site, live_nodes))):
+        if site.kind != "logits" and (
+            site.layer < step.start or (not direct and not _alive(graph, site, live_nodes))
+        ):
             continue
         mask = placed.site(site)
         if step.form == "around" and reached is not None:
@@ -290,7 +291,9 @@ class _SitePorts:
                 variants=None if every else pick,
                 constant=self.constant[pick][:, places],
                 live=self.live[pick][:, places],
-                extra=None if self.extra is None else self.extra[chosen][:, ports].to(self.device, self.dtype),
+                extra=None
+                if self.extra is None
+                else self.extra[chosen][:, ports].to(self.device, self.dtype),
             )
 
     def settle(self, still: Tensor) -> SettledPorts:

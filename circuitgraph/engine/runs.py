@@ -66,7 +66,7 @@ class Baseline:
     constant: Writers | None = None
 
     def writers(self, parts: Parts) -> Writers:
-        """b_u of every writer, in causal order."""
+        """Baseline output b_u of every writer, in causal order."""
         if self.constant is not None:
             return self.constant
         if self.run is None:
@@ -75,7 +75,7 @@ class Baseline:
 
     @property
     def embed(self) -> Stream:
-        """b of the embedding."""
+        """Baseline of the embedding."""
         if self.constant is not None:
             return self.constant[0]
         if self.run is None:

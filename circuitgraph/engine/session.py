@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -130,7 +131,7 @@ class Session:
         """
         n = len(self.task.rows)
         told = progress or (lambda _amount: None)
-        readings = Readings(self.task.metric, *(np.empty(n) for _ in range(3)))
+        readings = Readings(self.task.metric, np.empty(n), np.empty(n), np.empty(n))
         for variant in (variant for step in plan.steps for variant in step.variants):
             readings.values[variant], readings.kl[variant] = np.empty(n), np.empty(n)
         for read in plan.attention:
@@ -197,7 +198,13 @@ class Session:
         """The task's rows in order, padded, as many at a time as half the budget holds reference runs of."""
         index = {name: self.task.index(name) for name in positions}
         longest = max(row.length for row in self.task.rows)
-        each = 2 * (len(self.graph.writers) + 4 * self.graph.layers) * longest * self.graph.d_model * self._itemsize
+        each = (
+            2
+            * (len(self.graph.writers) + 4 * self.graph.layers)
+            * longest
+            * self.graph.d_model
+            * self._itemsize
+        )
         size = max(1, min(len(self.task.rows), self.budget // 2 // each))
         for first in range(0, len(self.task.rows), size):
             yield make_batch(self.task.rows[first : first + size], first, index, self.device)
@@ -273,7 +280,7 @@ def check_finite(logits: Tensor, batch: Batch, run: str) -> None:
 @contextmanager
 def _eager(model: nn.Module) -> Iterator[None]:
     """Eager attention while probabilities are read; the user's implementation is put back."""
-    config = model.config
+    config: Any = model.config
     before = config._attn_implementation
     model.set_attn_implementation("eager")  # type: ignore[operator]
     try:
@@ -291,7 +298,9 @@ def _refuse(model: nn.Module, graph: ResidualGraph) -> None:
             message = f"{type(model).__name__} has no {path}: a causal language model with its head is needed"
             raise ModelError(Problem("no-such-module", message)) from error
     if any(getattr(module, "gradient_checkpointing", False) for module in model.modules()):
-        message = "gradient checkpointing is on: edits inside a block would get wrong gradients; turn it off first"
+        message = (
+            "gradient checkpointing is on: edits inside a block would get wrong gradients; turn it off first"
+        )
         raise ModelError(Problem("gradient-checkpointing", message))
     if graph.has_mlp:
         return
@@ -300,5 +309,3 @@ def _refuse(model: nn.Module, graph: ResidualGraph) -> None:
         if any(bool(parameter.detach().any()) for parameter in last):
             message = f"the config says {ATTN_ONLY} but the MLP of block {layer} writes something"
             raise ModelError(Problem("attn-only-mlp", message))
-
-

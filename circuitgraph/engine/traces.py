@@ -7,7 +7,7 @@ place on what they read), and call norms through their envoys.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import nnsight
@@ -22,25 +22,33 @@ from circuitgraph.engine.runs import Run
 from circuitgraph.plan.sites import Site, sites
 
 Ids = Int[Tensor, "lane pos"]
+Leaves = dict[str, list[Tensor]]
+"""Tensors at which port gradients are taken, by kind of site."""
+
+
+def _traced(model: NNsight, ids: Ids, body: Callable[[Any], Any], *, grad: bool = False) -> Any:
+    """Run `body` inside one forward pass of the model on `ids`; what it returns, saved."""
+    saved: Any = None
+    with torch.set_grad_enabled(grad), model.trace(ids, use_cache=False, logits_to_keep=1):
+        saved = nnsight.save(body(model))
+    return saved
 
 
 def capture(model: NNsight, parts: Parts, ids: Ids, readout: Int[Tensor, " lane"]) -> Run:
     """An ordinary forward pass, with what every writer wrote and every site read."""
-    with torch.no_grad(), model.trace(ids, use_cache=False, logits_to_keep=1):
-        saved = nnsight.save(_capture(model, parts, readout, None))
+    saved = _traced(model, ids, lambda root: _capture(root, parts, readout, None))
     return Run(saved["embed"], saved["z"], saved["mlp"], saved["streams"], saved["logits"])
 
 
 def capture_with_grad(
     model: NNsight, parts: Parts, ids: Ids, readout: Int[Tensor, " lane"], embed: Tensor | None
-) -> tuple[Run, dict[str, list[Tensor]]]:
+) -> tuple[Run, Leaves]:
     """A forward pass from a fresh leaf (`embed`, or the model's own embedding), graph kept.
 
     Returns the run and the tensors at which port gradients are taken: `qkv` (outputs of the fused projections),
     `mlp_in` (inputs of the MLPs), `final` (output of the final norm).
     """
-    with torch.enable_grad(), model.trace(ids, use_cache=False, logits_to_keep=1):
-        saved = nnsight.save(_capture(model, parts, readout, _Leaf(embed)))
+    saved = _traced(model, ids, lambda root: _capture(root, parts, readout, _Leaf(embed)), grad=True)
     run = Run(saved["embed"], saved["z"], saved["mlp"], saved["streams"], saved["logits"])
     return run, {name: saved[name] for name in ("qkv", "mlp_in", "final")}
 
@@ -85,8 +93,7 @@ def patched(
 ) -> Float[Tensor, "variant batch vocab"]:
     """Logits at the readout position of every variant of `plan`, stacked on the batch axis."""
     lanes = ids.repeat(plan.variants, 1)
-    with torch.no_grad(), model.trace(lanes, use_cache=False, logits_to_keep=1):
-        saved = nnsight.save(_Patched(parts, plan, readout).body(model))
+    saved: Tensor = _traced(model, lanes, lambda root: _Patched(parts, plan, readout).body(root))
     return saved.unflatten(0, (plan.variants, len(readout)))
 
 
@@ -154,7 +161,11 @@ class _Patched:
             else:
                 qkv.skip(fused)
         wanted = [w for w in range(1, len(parts.graph.writers)) if w in self.column]
-        here = [w for w in wanted if parts.graph.writers[w].kind == "head" and parts.graph.writers[w].layer == layer]
+        here = [
+            w
+            for w in wanted
+            if parts.graph.writers[w].kind == "head" and parts.graph.writers[w].layer == layer
+        ]
         if here:
             z = out.input.unflatten(-1, (parts.graph.heads, parts.d_head))
             index = torch.tensor([parts.graph.writers[w].index for w in here], device=z.device)
@@ -233,14 +244,21 @@ class _Patched:
             single = coefficients[:, 0]
             return single[..., rows, self.readout] if single.ndim == 4 else single[..., None]
 
-        added = torch.einsum("vnb,nbd->vbd", _wide(here(group.constant), self.batch),
-                             plan.constant_delta[:, rows, self.readout])
-        added = added + torch.einsum("vnb,nvbd->vbd", _wide(here(group.live), self.batch),
-                                     live[:, :, rows, self.readout])
+        added = torch.einsum(
+            "vnb,nbd->vbd",
+            _wide(here(group.constant), self.batch),
+            plan.constant_delta[:, rows, self.readout],
+        )
+        added = added + torch.einsum(
+            "vnb,nvbd->vbd", _wide(here(group.live), self.batch), live[:, :, rows, self.readout]
+        )
         if group.extra is not None and plan.extra_delta is not None:
             reads = group.extra.shape[2]
-            added = added + torch.einsum("vnb,nbd->vbd", _wide(here(group.extra), self.batch),
-                                         plan.extra_delta[:reads, rows, self.readout])
+            added = added + torch.einsum(
+                "vnb,nbd->vbd",
+                _wide(here(group.extra), self.batch),
+                plan.extra_delta[:reads, rows, self.readout],
+            )
         return added
 
     def _port_input(
@@ -289,9 +307,7 @@ def _wide(coefficients: Tensor, batch: int) -> Tensor:
 
 def attention(model: NNsight, parts: Parts, ids: Ids, layers: Sequence[int]) -> dict[int, Tensor]:
     """Attention probabilities [batch, head, query, key] of some layers on a clean run (eager attention)."""
-    with torch.no_grad(), model.trace(ids, use_cache=False, logits_to_keep=1):
-        saved = nnsight.save(_attention(model, parts, layers))
-    return saved
+    return _traced(model, ids, lambda root: _attention(root, parts, layers))
 
 
 def _attention(root: Any, parts: Parts, layers: Sequence[int]) -> dict[int, Tensor]:

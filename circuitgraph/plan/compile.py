@@ -74,7 +74,7 @@ class Plan:
         lines.append("  reference runs: clean" + ("" if self.baseline == "zero" else f", {self.baseline}"))
         for step in self.steps:
             count = len(step.variants)
-            live = f"{len(step.live)}/{len(self.graph.nodes) - 1} components"
+            live = f"{len(step.live)}/{len(self.graph.writers) - 1} components"
             lines.append(
                 f"  {step.form:<10} rule {step.rule:<8} {count:>5} variant{'s' if count > 1 else ' '}"
                 f"  from block {step.start}  {live}  ≈ {step.cost:.2f} forwards"
@@ -109,8 +109,8 @@ def choose_form(graph: ResidualGraph, baseline: BaselineKind, variant: Variant) 
     """The cheaper exact form of a variant.
 
     What keeps everything, or nothing, takes the form that folds to a reference run, whatever the baseline: end
-    points are exact. Under `zero` kept writers are summed, never subtracted from the live stream: `x + (0 − u)` leaves rounding
-    residue where the stream should vanish, and a norm amplifies it.
+    points are exact. Under `zero` kept writers are summed, never subtracted from the live stream: `x + (0 − u)`
+    leaves rounding residue where the stream should vanish, and a norm amplifies it.
     """
     listed = len(variant.kept.edges)
     few_ablated = variant.kept.inverted
@@ -147,7 +147,7 @@ def fold(graph: ResidualGraph, form: Form, used: Bools) -> tuple[int, tuple[Node
     pairs; a dead component is skipped. around: everything.
     """
     offsets = pair_offsets(graph)
-    any_used = used.any(axis=0)
+    any_used: Bools = np.asarray(used.any(axis=0), dtype=np.bool_)
     port_used = [bool(any_used[offsets[p] : offsets[p + 1]].any()) for p in range(len(graph.ports))]
     components = [node for node in graph.writers if node != EMBED]
     if form == "around":

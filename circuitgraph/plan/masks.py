@@ -50,7 +50,7 @@ class Kept:
 
     def touched(self) -> Bools:
         """[variants, pairs] listed anywhere, at some position at least."""
-        found = self.everywhere.copy()
+        found: Bools = np.array(self.everywhere)
         for variant, pair in self.placed.values():
             found[variant, pair] = True
         return found

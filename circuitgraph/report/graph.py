@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
 
-from circuitgraph.attribution.attribute import EdgeScores, Values
 from circuitgraph.names import Edge, Node
 from circuitgraph.resolve.circuit import Circuit
 from circuitgraph.spec.model import Effect, Minimal, NoEffect, Spec
 from circuitgraph.statistics import Interval, Verdict, mean
 from circuitgraph.statistics.intervals import DEFAULT_LEVEL, DEFAULT_RESAMPLES, estimate_from
 from circuitgraph.statistics.resampling import Units, leave_one_out_means, resampled_means
-from circuitgraph.validation.outcome import Outcome
+
+if TYPE_CHECKING:  # attribution runs models: a graph is drawn without loading torch
+    from circuitgraph.attribution.attribute import EdgeScores, Values
+    from circuitgraph.validation.outcome import Outcome
 
 INTERVALS_UP_TO = 2_000
 """Beyond this many scored edges only the circuit's own come with bootstrap intervals."""

@@ -25,10 +25,10 @@ from circuitgraph.report.wording import (
     with_interval,
 )
 from circuitgraph.statistics import Verdict
-from circuitgraph.validation.outcome import Outcome
 
 if TYPE_CHECKING:
     from circuitgraph.report.report import Report
+    from circuitgraph.validation.outcome import Outcome
 
 
 def report_html(report: Report, fragment: bool = False) -> str:

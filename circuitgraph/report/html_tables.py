@@ -16,10 +16,10 @@ from circuitgraph.report.tables import GraphEdge, methods_of, sorted_edges
 from circuitgraph.report.wording import RUN_NAMES, estimate_text, limits, violation
 from circuitgraph.spec import dump
 from circuitgraph.statistics import Verdict
-from circuitgraph.validation.outcome import Outcome
 
 if TYPE_CHECKING:
     from circuitgraph.report.report import Report
+    from circuitgraph.validation.outcome import Outcome
 
 EDGE_ROWS = 1000
 """More rows than this make a page that browsers struggle with; edges.csv has them all."""

@@ -6,20 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitgraph.attribution.attribute import EdgeScores, EstimateError
 from circuitgraph.errors import EXIT_REFUTED, EXIT_SUPPORTED, EXIT_UNDECIDED
 from circuitgraph.report.graph import result_graph
 from circuitgraph.resolve.circuit import Circuit
 from circuitgraph.spec.model import Spec
 from circuitgraph.statistics import Estimate, Verdict
 from circuitgraph.task.template import TEMPLATE_FACTOR
-from circuitgraph.validation.outcome import Outcome
+
+if TYPE_CHECKING:  # reports are read and shown without loading torch
+    from circuitgraph.attribution.attribute import EdgeScores, EstimateError
+    from circuitgraph.validation.outcome import Outcome
 
 Values = NDArray[np.float64]
 

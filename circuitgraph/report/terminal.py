@@ -34,10 +34,10 @@ from circuitgraph.report.wording import (
     with_interval,
 )
 from circuitgraph.statistics import Stratum, Verdict
-from circuitgraph.validation.outcome import Outcome
 
 if TYPE_CHECKING:
     from circuitgraph.report.report import Report
+    from circuitgraph.validation.outcome import Outcome
 
 VERDICT_STYLE = {
     Verdict.SUPPORTED: "green",
@@ -90,7 +90,7 @@ def claims_table(report: Report) -> Table:
     """Every claim with its verdict, its estimate and interval."""
     table = _table(claims_title(report))
     table.add_column("verdict", no_wrap=True)
-    table.add_column("claim", min_width=18, overflow="fold")
+    table.add_column("claim", overflow="fold")
     table.add_column("estimate", justify="right", no_wrap=True)
     table.add_column("interval", no_wrap=True)
     for outcome in report.claims:
@@ -140,7 +140,7 @@ def edges_table(report: Report, limit: int = 20) -> Table:
     unit = "" if report.unit == "metric" else f", {report.unit}"
     many = "edges" if len(rows) == len(shown) else f"{len(shown)} strongest of {len(rows)} edges"
     table = _table(f"Effects of {many}{unit}" if methods else many.capitalize())
-    table.add_column("edge", min_width=18, overflow="fold")
+    table.add_column("edge", overflow="fold")
     for place, method in enumerate(methods):
         table.add_column(method.replace("_", "-"), justify="right", no_wrap=True)
         if place == 0:

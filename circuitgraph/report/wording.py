@@ -6,15 +6,15 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from circuitgraph.attribution.attribute import EstimateError
 from circuitgraph.render.palette import VERDICT_MARK
 from circuitgraph.report.numbers import decimals_for, decimals_of, figure, interval, plain_figure
 from circuitgraph.spec import problem_at
 from circuitgraph.statistics import Estimate, Verdict
-from circuitgraph.validation.outcome import Outcome
 
 if TYPE_CHECKING:
+    from circuitgraph.attribution.attribute import EstimateError
     from circuitgraph.report.report import Report
+    from circuitgraph.validation.outcome import Outcome
 
 RUN_NAMES = {
     "clean": "clean run",

@@ -1,0 +1,1 @@
+"""Claims into requests, readings into verdicts."""

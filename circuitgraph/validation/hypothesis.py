@@ -65,7 +65,9 @@ class Hypothesis:
     @cached_property
     def rivals(self) -> tuple[Variant, ...]:
         """Size-matched random circuits, run like the circuit."""
-        count = max([RIVALS, *(c.claim.circuits for c in self.circuit.claims if isinstance(c.claim, BeatsRandom))])
+        count = max(
+            [RIVALS, *(c.claim.circuits for c in self.circuit.claims if isinstance(c.claim, BeatsRandom))]
+        )
         edges = len({edge.everywhere for edge in self.circuit.edges})
         sets = random_circuits(self.circuit.graph, edges, count, self.seed)
         return tuple(Variant(EdgeSet.only(edges), self.rule) for edges in sets)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from circuitgraph.engine.metrics import unit_of
 from circuitgraph.engine.session import Readings
@@ -136,7 +136,9 @@ def _ratio(
     """f(variant) = mean(m(variant) − m(∅)) / mean(m(M) − m(∅))."""
     top, bottom = bench.recovered(variant), bench.contrast
     estimate = ratio_of_means(top, bottom, clusters=bench.clusters, seed=bench.seed)
-    outcome = Outcome(kind, f"{text} {_bound_text(bounds)}", judge(estimate, bounds), estimate, _as_dict(bounds), "share")
+    outcome = Outcome(
+        kind, f"{text} {_bound_text(bounds)}", judge(estimate, bounds), estimate, _as_dict(bounds), "share"
+    )
     outcome = _with_strata(outcome, bench, bounds, top, bottom)
     return _against(outcome, [bench.share(rival) for rival in rivals], bounds, "size-matched random circuits")
 
@@ -147,7 +149,9 @@ def _minimal(bench: Bench, claim: ResolvedClaim) -> Outcome:
     hypothesis, bound = bench.hypothesis, claim.claim.each_at_least
     parts = hypothesis.parts(claim.claim.per)
     kept = bench.readings.values[hypothesis.kept]
-    drops = {str(part): kept - bench.readings.values[hypothesis.without(part)] for part in parts}
+    drops: dict[Hashable, ArrayLike] = {
+        str(part): kept - bench.readings.values[hypothesis.without(part)] for part in parts
+    }
     result = smallest_of(drops, bench.contrast, bound=bound, clusters=bench.clusters, seed=bench.seed)
     notes = (f"The weakest {claim.claim.per} is {result.item}.",)
     if result.failing:
@@ -158,9 +162,16 @@ def _minimal(bench: Bench, claim: ResolvedClaim) -> Outcome:
     )
     text = f"smallest drop per {claim.claim.per} ≥ {bound:g}"
     outcome = Outcome(
-        "minimal", text, result.verdict, result.estimate, {"each_at_least": bound}, "share", notes, parts=shown
+        "minimal",
+        text,
+        result.verdict,
+        result.estimate,
+        {"each_at_least": bound},
+        "share",
+        notes,
+        parts=shown,
     )
-    weakest = drops[str(result.item)]
+    weakest = np.asarray(drops[str(result.item)], dtype=np.float64)
     return _with_strata(outcome, bench, None, weakest, bench.contrast)
 
 
@@ -180,7 +191,9 @@ def _beats_random(bench: Bench, claim: ResolvedClaim) -> Outcome:
     shares = np.array([bench.share(rival) for rival in rivals])
     low, median, high = np.quantile(shares, [0.05, 0.5, 0.95])
     note = f"f of the random circuits: median {median:.2f}, 5 % to 95 %: {low:.2f} to {high:.2f}."
-    return Outcome("beats_random", text, judge(estimate, bounds), estimate, _as_dict(bounds), "share", (note,))
+    return Outcome(
+        "beats_random", text, judge(estimate, bounds), estimate, _as_dict(bounds), "share", (note,)
+    )
 
 
 def _effect(bench: Bench, claim: ResolvedClaim) -> Outcome:
@@ -234,7 +247,14 @@ def _attends(bench: Bench, claim: ResolvedClaim) -> Outcome:
         notes = (f"The head furthest from the bound is {weakest.part} with {weakest.drop:.2f}.",)
         notes = notes if bounds.margin(weakest.drop) < 0 else ()
     outcome = Outcome(
-        "attends", text, judge(estimate, bounds), estimate, _as_dict(bounds), "share", notes, parts=tuple(parts)
+        "attends",
+        text,
+        judge(estimate, bounds),
+        estimate,
+        _as_dict(bounds),
+        "share",
+        notes,
+        parts=tuple(parts),
     )
     outcome = _with_strata(outcome, bench, bounds, values, None)
     rivals = [float(attention(heads).mean()) for heads in bench.hypothesis.rival_heads(claim)]

@@ -125,7 +125,7 @@ def test_eap_is_the_papers_and_its_error_stands_beside_it(spec: Any) -> None:
     assert error.edges == len(scores.edges)
 
 
-def test_the_circuit_is_the_model_and_an_edge_less_is_not(spec: Any) -> None:
+def test_the_circuit_is_the_model(spec: Any) -> None:
     claims = [{"faithful": {"at_least": 0.99}}, {"complete": {"at_most": 0.01}}, {"minimal": {"each_at_least": 0.4}}]
     runs = cg.validate(spec(claims=claims), model=MODEL).runs
     clean = np.array([hand_built.clean_metric(row) for row in ROWS])
@@ -133,9 +133,20 @@ def test_the_circuit_is_the_model_and_an_edge_less_is_not(spec: Any) -> None:
     np.testing.assert_allclose(runs["complement"].values, -clean, rtol=0, atol=EXACTLY)
     assert runs["circuit"].faithfulness == pytest.approx(1.0, abs=1e-12)
     assert runs["circuit"].kl.max() < 1e-12
-    for edge in CIRCUIT:
-        fewer = cg.validate(spec(edges=[other for other in CIRCUIT if other != edge]), model=MODEL).runs
-        assert fewer["circuit"].faithfulness is not None and fewer["circuit"].faithfulness < 0.61
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_an_edge_less_is_what_that_edge_does(spec: Any, place: int) -> None:
+    """What is left of the circuit is irrelevant, so C without e reads as the model with e corrupt."""
+    single = [*CIRCUIT[:2], "embed -> a1.h0.q", "embed -> a1.h0.v", CIRCUIT[3]]
+    left = [edge for edge in single if edge != single[place]]
+    triples = [("embed", "a0.h0", "v"), ("a0.h0", "a1.h0", "k"), ("embed", "a1.h0", "q"), ("embed", "a1.h0", "v")]
+    taken = [*triples, ("a1.h0", "logits", "in")][place]
+    run = cg.validate(spec(edges=left), model=MODEL).runs["circuit"]
+    clean = np.array([hand_built.clean_metric(row) for row in ROWS])
+    wanted = clean + [hand_built.corrupt_effects(row)[taken] for row in ROWS]
+    np.testing.assert_allclose(run.values, wanted, rtol=0, atol=EXACTLY)
+    assert run.faithfulness == pytest.approx((wanted + clean).mean() / (2 * clean).mean(), abs=1e-12)
 
 
 def test_a_rule_that_this_version_does_not_run_is_refused(spec: Any) -> None:

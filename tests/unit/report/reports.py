@@ -103,7 +103,7 @@ def fixed_report(spec: str = FIXED_SPEC, model: str = "tiny") -> Report:
     """A report with every verdict; none of its numbers was computed."""
     read = loads(spec, "specs/fixed.yaml")
     circuit = resolve(read, TINY)
-    rows = np.arange(N)
+    rows = np.arange(N, dtype=np.float64)
     runs = {
         "clean": MeasuredRun(3.0 + rows % 2, np.zeros(N)),
         "corrupt": MeasuredRun(-1.0 + 0.5 * (rows % 2), np.full(N, 4.0)),

@@ -38,7 +38,7 @@ def test_edges_carry_scores_intervals_and_values(measured: Report) -> None:
         for method, found in measured.scores.items():
             values = found.values[:, found.edges.index(edge)]
             assert data[f"{method}_values"] == values.tolist()
-            assert data[method] == values.mean()
+            assert data[method] == pytest.approx(values.mean(), rel=1e-12)
             assert data[f"{method}_low"] <= data[method] <= data[f"{method}_high"]
 
 
@@ -107,7 +107,7 @@ def test_a_claim_about_a_node_names_no_edge(measured: Report) -> None:
 
 
 def test_scores_of_other_edges_come_marked_as_outside(fixed: Report) -> None:
-    every = fixed.circuit.graph.edges()
+    every = tuple(fixed.circuit.graph.edges())
     scores = EdgeScores(Method("exact"), every, np.zeros((N, len(every))))
     found = replace(fixed, scores={"exact": scores}).graph
     outside = [data for *_, data in found.edges(data=True) if not data["in_circuit"]]
@@ -128,7 +128,7 @@ def test_beyond_the_limit_only_the_circuit_has_intervals(
     fixed: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(graph, "INTERVALS_UP_TO", 20)
-    every = fixed.circuit.graph.edges()
+    every = tuple(fixed.circuit.graph.edges())
     placed = [edge for edge in fixed.circuit.edges if edge not in every]
     values = np.random.default_rng(0).normal(size=(N, len(every) + len(placed)))
     scores = EdgeScores(Method("exact"), (*every, *placed), values)
