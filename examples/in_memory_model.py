@@ -25,7 +25,15 @@ TOKENS, LENGTH, ROWS = 50, 6, 32
 def tiny_model() -> GPT2LMHeadModel:
     """Two layers of two heads, random weights."""
     torch.manual_seed(0)
-    config = GPT2Config(vocab_size=TOKENS, n_positions=LENGTH, n_embd=32, n_layer=2, n_head=2)
+    config = GPT2Config(
+        vocab_size=TOKENS,
+        n_positions=LENGTH,
+        n_embd=32,
+        n_layer=2,
+        n_head=2,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
     return GPT2LMHeadModel(config).eval()
 
 

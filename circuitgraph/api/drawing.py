@@ -30,14 +30,14 @@ def render(
             directory.
         path: The file to write.
         allow_code: Whether `python:` entries of a spec may run.
-        **options: `method`, `only_circuit`, `min_effect` of `circuitgraph.render.render`.
+        **options: `method`, `only_circuit`, `min_effect` of `circuitgraph.diagram.render`.
 
     Raises:
         InputError: `source` is none of these, or the suffix is not known.
         SurroundingsError: No Graphviz is to be had for an SVG, PNG or PDF.
     """
-    from circuitgraph.render import check_suffix
-    from circuitgraph.render import render as draw
+    from circuitgraph.diagram import check_suffix
+    from circuitgraph.diagram import render as draw
 
     check_suffix(path)
     return draw(graph_of(source, allow_code=allow_code), path, **options)

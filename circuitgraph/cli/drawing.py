@@ -40,7 +40,7 @@ def render(
 ) -> int:
     """Draw the diagram of a spec or of a report."""
     from circuitgraph import api
-    from circuitgraph.render import check_suffix
+    from circuitgraph.diagram import check_suffix
 
     check_suffix(output)
     if output.is_dir():

@@ -10,8 +10,9 @@ Told = Callable[[str, float, float], None]
 
 @contextmanager
 def progress_bar(what: str, *, quiet: bool) -> Generator[Told]:
-    """Show a bar while the block runs; it vanishes after. Yields what the API calls with (what, done, total);
-    a total of 0 says that there is no telling.
+    """Show a bar while the block runs; it vanishes after.
+
+    Yields what the API calls with (what, done, total); a total of 0 says that there is no telling.
 
     Args:
         what: Said until the first call, while there is no telling how long it takes.

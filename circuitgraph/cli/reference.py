@@ -66,12 +66,19 @@ def _described(model: ZooModel) -> dict[str, object]:
 
 
 def _show_lists() -> None:
+    from rich import box
     from rich.table import Table
 
-    models = Table("model", "about", "data set", "spec", title="Embedded models", title_justify="left")
+    models = Table(title="Embedded models", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    models.add_column("model", no_wrap=True)
+    models.add_column("data set", no_wrap=True)
+    models.add_column("spec", no_wrap=True)
+    models.add_column("about")
     for model in MODELS.values():
-        models.add_row(f"zoo:{model.name}", model.about, model.dataset, f"specs/{model.spec}")
-    datasets = Table("data set", "positions", "factors", title="Data sets", title_justify="left")
+        models.add_row(f"zoo:{model.name}", model.dataset, f"specs/{model.spec}", model.about)
+    datasets = Table(title="Data sets", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("data set", "positions", "factors"):
+        datasets.add_column(heading, no_wrap=True)
     for dataset in GENERATORS:
         positions, factors = GENERATOR_POSITIONS[dataset], GENERATOR_FACTORS[dataset]
         datasets.add_row(dataset, ", ".join(positions), ", ".join(factors))

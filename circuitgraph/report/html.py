@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import networkx as nx
 
 from circuitgraph.errors import SurroundingsError
-from circuitgraph.render import svg_of, to_mermaid
-from circuitgraph.render.text import markup
+from circuitgraph.diagram import svg_of, to_mermaid
+from circuitgraph.diagram.text import markup
 from circuitgraph.report.bars import bound_bar
 from circuitgraph.report.html_tables import details, edges, provenance, runs
 from circuitgraph.report.markup import TABLE_END, chip, signed, table_start, text

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
-from circuitgraph.render.compose import edge_name, effect_of
-from circuitgraph.render.text import decimals_for as table_decimals
+from circuitgraph.diagram.compose import edge_name, effect_of
+from circuitgraph.diagram.text import decimals_for as table_decimals
 from circuitgraph.report.bars import bound_bar, effect_bar
 from circuitgraph.report.markup import TABLE_END, chip, lines, signed, table_start, text
 from circuitgraph.report.numbers import decimals_for, decimals_of, figure, interval, plain_figure

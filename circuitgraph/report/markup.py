@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from circuitgraph.render.text import markup, plain
+from circuitgraph.diagram.text import markup, plain
 from circuitgraph.report.wording import verdict_text
 from circuitgraph.statistics import Verdict
 

@@ -17,10 +17,9 @@ def decimals_of(value: float, low: float, high: float, bounds: Iterable[float] =
     look wrong. Three significant digits of the value where the interval has no width or is unbounded.
     """
     width = high - low
+    decimals = decimals_for([value])
     if math.isfinite(width) and width > 0.0:
         decimals = 1 - math.floor(math.log10(width))
-    else:
-        decimals = decimals_for([value])
     decimals = min(max(decimals, 0), MOST_DECIMALS)
     ends = [end for end in (value, low, high) if math.isfinite(end)]
     while decimals < MOST_DECIMALS and any(

@@ -150,7 +150,7 @@ class Report:
 
     def _repr_svg_(self) -> str | None:
         from circuitgraph.errors import SurroundingsError
-        from circuitgraph.render import svg_of
+        from circuitgraph.diagram import svg_of
 
         try:
             return svg_of(self.graph)

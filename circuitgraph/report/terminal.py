@@ -15,10 +15,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from circuitgraph.render.compose import edge_name, effect_of
-from circuitgraph.render.palette import VERDICT_MARK
-from circuitgraph.render.text import decimals_for as table_decimals
-from circuitgraph.render.text import plain
+from circuitgraph.diagram.compose import edge_name, effect_of
+from circuitgraph.diagram.palette import VERDICT_MARK
+from circuitgraph.diagram.text import decimals_for as table_decimals
+from circuitgraph.diagram.text import plain
 from circuitgraph.report.numbers import decimals_for, figure, interval, plain_figure
 from circuitgraph.report.tables import methods_of, sorted_edges
 from circuitgraph.report.wording import (

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from circuitgraph.render.palette import VERDICT_MARK
+from circuitgraph.diagram.palette import VERDICT_MARK
 from circuitgraph.report.numbers import decimals_for, decimals_of, figure, interval, plain_figure
 from circuitgraph.spec import problem_at
 from circuitgraph.statistics import Estimate, Verdict

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
+from math import comb
 
 from circuitgraph.errors import Problem, SpecError
 from circuitgraph.names import Edge, Node
@@ -103,16 +105,16 @@ class Hypothesis:
         return tuple(self.act(claim, edges) for edges in sets)
 
     def rival_heads(self, claim: ResolvedClaim) -> tuple[tuple[Node, ...], ...]:
-        """Other heads than the claim's, in sets of the same size (at most 100, evenly taken)."""
+        """Other heads than the claim's, in sets of the same size: all of them, or 100 drawn evenly."""
         others = [n for n in self.circuit.graph.writers if n.kind == "head" and n not in claim.heads]
         size = len(claim.heads)
-        sets: list[tuple[Node, ...]] = []
-        for found in combinations(others, size):
-            sets.append(found)
-            if len(sets) > 50 * MOST_HEAD_SETS:
-                break
-        stride = max(1, len(sets) // MOST_HEAD_SETS)
-        return tuple(sets[::stride][:MOST_HEAD_SETS])
+        if comb(len(others), size) <= MOST_HEAD_SETS:
+            return tuple(combinations(others, size))
+        draw = random.Random(self.seed)
+        found: dict[tuple[Node, ...], None] = {}
+        while len(found) < MOST_HEAD_SETS:
+            found.setdefault(tuple(others[i] for i in sorted(draw.sample(range(len(others)), size))))
+        return tuple(found)
 
     def requests(self) -> list[Request]:
         """Every run and read that the report and the claims need."""

@@ -6,6 +6,7 @@ where the task has templates.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -81,8 +82,9 @@ class Bench:
         return self.readings.values[variant] - self.readings.ablated
 
     def share(self, variant: Variant) -> float:
-        """f(variant), the ratio of means."""
-        return float(self.recovered(variant).mean() / self.contrast.mean())
+        """f(variant), the ratio of means; NaN where the mean contrast is 0."""
+        contrast = float(self.contrast.mean())
+        return float(self.recovered(variant).mean()) / contrast if contrast != 0.0 else math.nan
 
     def effect(self, claim: ResolvedClaim, variant: Variant) -> Values:
         """Noising or denoising effect per example, in the metric's unit."""
@@ -106,7 +108,7 @@ def judge_claims(bench: Bench) -> tuple[Outcome, ...]:
     outcomes: list[Outcome] = []
     for claim in bench.hypothesis.circuit.claims:
         outcome = JUDGES[type(claim.claim)](bench, claim)
-        if outcome.kind in RATIO_KINDS and not clear and outcome.verdict is not Verdict.INCONCLUSIVE:
+        if outcome.kind in RATIO_KINDS and not clear:
             interval = contrast.interval
             note = (
                 f"The contrast clean − ablated is {contrast.value:.4g} [{interval.low:.4g}, {interval.high:.4g}]: "
@@ -189,8 +191,10 @@ def _beats_random(bench: Bench, claim: ResolvedClaim) -> Outcome:
     bounds = Bounds(claim.claim.at_least)
     text = f"closer to the model than {claim.claim.at_least:.0%} of {len(rivals)} random circuits"
     shares = np.array([bench.share(rival) for rival in rivals])
-    low, median, high = np.quantile(shares, [0.05, 0.5, 0.95])
-    note = f"f of the random circuits: median {median:.2f}, 5 % to 95 %: {low:.2f} to {high:.2f}."
+    notes: tuple[str, ...] = ()
+    if np.isfinite(shares).all():
+        low, median, high = np.quantile(shares, [0.05, 0.5, 0.95])
+        notes = (f"f of the random circuits: median {median:.2f}, 5 % to 95 %: {low:.2f} to {high:.2f}.",)
     return Outcome(
         "beats_random", text, judge(estimate, bounds), estimate, _as_dict(bounds), "share", (note,)
     )

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.unit.cli.conftest import GOLDEN, Run, contents
 
 CASES = sorted(path.stem for path in GOLDEN.glob("*.yaml") if path.stem not in ("sound", "interrupted"))

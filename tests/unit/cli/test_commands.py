@@ -12,12 +12,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit.cli.conftest import Run, contents
 
 import circuitgraph
 from circuitgraph.spec import json_schema
+from tests.unit.cli.conftest import Run, contents
 
 MAIN = [sys.executable, "-c", "from circuitgraph.cli import main; main()"]
+
+PROGRESS = re.compile(r"(loading ./tiny|validating|saving out|[━╸╺ ]|\d+%|-:--:--|\d:\d\d:\d\d)+")
 
 COMMANDS = ("check", "explain", "validate", "attribute", "render", "zoo", "schema")
 
@@ -255,12 +257,12 @@ def test_a_reader_who_goes_away_is_no_error() -> None:
     os.close(writing)
 
 
-def test_an_encoding_without_arrows_is_no_error(desk: Path) -> None:
+def test_an_encoding_that_lacks_our_signs_is_no_error(desk: Path) -> None:
     done = subprocess.run(
         [*MAIN, "explain", "sound.yaml"],
         capture_output=True,
         check=False,
-        env={"PATH": "", "PYTHONIOENCODING": "ascii"},
+        env={"PATH": "", "PYTHONIOENCODING": "latin-1"},
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"total ? " in done.stdout
@@ -284,18 +286,6 @@ def test_at_a_terminal_there_is_a_bar_and_nothing_of_other_libraries(desk: Path)
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "\n", written.decode())
     lines = [line.strip() for line in plain.splitlines() if line.strip()]
     first = next(place for place, line in enumerate(lines) if line.startswith("╭─"))
-    progress = (
-        "loading ./tiny",
-        "validating",
-        "saving out",
-        "━",
-        "╸",
-        "╺",
-        "100%",
-        "0%",
-        "-:--:--",
-        "0:00:0",
-    )
     assert lines[0].startswith("loading ./tiny")
-    assert [line for line in lines[:first] if not line.startswith(progress)] == []
+    assert [line for line in lines[:first] if not PROGRESS.fullmatch(line)] == []
     assert "report saved in out" in lines[-1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import networkx as nx
@@ -11,7 +13,7 @@ import pytest
 from circuitgraph.attribution.attribute import EdgeScores
 from circuitgraph.attribution.methods import Method
 from circuitgraph.report import Report, graph
-from circuitgraph.statistics import Interval, Verdict, mean
+from circuitgraph.statistics import Verdict, mean
 from tests.unit.report.reports import FIXED_SPEC, N, fixed_report, only
 
 
@@ -140,5 +142,7 @@ def test_the_graph_is_made_once(fixed: Report) -> None:
     assert fixed.graph is fixed.graph and isinstance(fixed.graph, nx.MultiDiGraph)
 
 
-def test_interval_type() -> None:
-    assert isinstance(next(graph._intervals(np.ones((30, 1)), None, 0)), Interval)
+def test_reports_are_read_and_shown_without_torch() -> None:
+    modules = ", ".join(f"circuitgraph.report.{name}" for name in ("graph", "save", "terminal", "html"))
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from circuitgraph.render import palette
+from circuitgraph.diagram import palette
 
 Rank = tuple[int, int, str]
 """(stage, layer, what): stage 0 embed, 1 blocks, 2 logits; `what` orders attention before the MLP."""

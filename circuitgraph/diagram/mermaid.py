@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from circuitgraph.render import palette
-from circuitgraph.render.dot import width_of
-from circuitgraph.render.picture import Box, DrawnEdge, DrawnNode, Picture
-from circuitgraph.render.text import mermaid, plain, yaml_string
+from circuitgraph.diagram import palette
+from circuitgraph.diagram.dot import width_of
+from circuitgraph.diagram.picture import Box, DrawnEdge, DrawnNode, Picture
+from circuitgraph.diagram.text import mermaid, plain, yaml_string
 
 SHAPES = {"head": ('("', '")'), "mlp": ('["', '"]'), "embed": ('[["', '"]]'), "logits": ('[["', '"]]')}
 DASHES = {"dashed": "8 4", "dotted": "2 3"}

@@ -6,9 +6,9 @@ a line can be read as its neighbour's, a number in the cell the line ends in can
 
 from __future__ import annotations
 
-from circuitgraph.render import palette
-from circuitgraph.render.picture import Chip, DrawnEdge, DrawnNode, Picture
-from circuitgraph.render.text import markup, plain
+from circuitgraph.diagram import palette
+from circuitgraph.diagram.picture import Chip, DrawnEdge, DrawnNode, Picture
+from circuitgraph.diagram.text import markup, plain
 
 BAR_WIDTH = 200
 NODE_WIDTH = 44

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from circuitgraph.render import palette
-from circuitgraph.render.legend import caption, legend
-from circuitgraph.render.nodes import port_of, table
-from circuitgraph.render.picture import Box, DrawnEdge, DrawnNode, Picture, Rank
-from circuitgraph.render.text import label, markup, quoted, wrapped
+from circuitgraph.diagram import palette
+from circuitgraph.diagram.legend import caption, legend
+from circuitgraph.diagram.nodes import port_of, table
+from circuitgraph.diagram.picture import Box, DrawnEdge, DrawnNode, Picture, Rank
+from circuitgraph.diagram.text import label, markup, quoted, wrapped
 
 THINNEST, THICKEST = 0.9, 5.0
 CROWDED_THINNEST, CROWDED_THICKEST = 0.6, 3.6

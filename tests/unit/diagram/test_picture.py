@@ -8,11 +8,11 @@ import networkx as nx
 import pytest
 
 from circuitgraph.errors import InputError
-from circuitgraph.render import palette
-from circuitgraph.render.compose import compose
-from circuitgraph.render.dot import THICKEST, THINNEST, dot_text, width_of
-from circuitgraph.render.picture import DrawnEdge, Picture
-from tests.unit.render.example_graphs import edge, induction, ioi, measured, node
+from circuitgraph.diagram import palette
+from circuitgraph.diagram.compose import compose
+from circuitgraph.diagram.dot import THICKEST, THINNEST, dot_text, width_of
+from circuitgraph.diagram.picture import DrawnEdge, Picture
+from tests.unit.diagram.example_graphs import edge, induction, ioi, measured, node
 
 
 def line(picture: Picture, source: str, target: str, key: str) -> DrawnEdge:

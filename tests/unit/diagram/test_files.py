@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from circuitgraph.errors import InputError, SurroundingsError
-from circuitgraph.render import layout, render, svg_of, to_dot, to_html, to_mermaid, to_svg
-from tests.unit.render.example_graphs import edge, induction, ioi, measured, node
+from circuitgraph.diagram import layout, render, svg_of, to_dot, to_html, to_mermaid, to_svg
+from tests.unit.diagram.example_graphs import edge, induction, ioi, measured, node
 
 MAGIC = {
     "svg": b"<?xml",
@@ -254,5 +254,5 @@ def test_page_lists_edges_by_size_with_intervals_and_verdicts() -> None:
 
 
 def test_drawing_needs_no_torch() -> None:
-    code = "import sys, circuitgraph.render; sys.exit('torch' in sys.modules or 'pygraphviz' in sys.modules)"
+    code = "import sys, circuitgraph.diagram; sys.exit('torch' in sys.modules or 'pygraphviz' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

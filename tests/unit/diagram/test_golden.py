@@ -9,8 +9,8 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
-from circuitgraph.render import to_dot, to_mermaid
-from tests.unit.render.example_graphs import induction, ioi
+from circuitgraph.diagram import to_dot, to_mermaid
+from tests.unit.diagram.example_graphs import induction, ioi
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "diagrams"
 GRAPHS: dict[str, Callable[[], nx.MultiDiGraph]] = {

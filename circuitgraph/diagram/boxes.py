@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from circuitgraph.render.picture import Box
-from circuitgraph.render.text import plain
+from circuitgraph.diagram.picture import Box
+from circuitgraph.diagram.text import plain
 
 
 def boxes_and_tags(

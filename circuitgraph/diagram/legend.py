@@ -6,9 +6,9 @@ title always does.
 
 from __future__ import annotations
 
-from circuitgraph.render import palette
-from circuitgraph.render.picture import Picture
-from circuitgraph.render.text import decimals_for, markup, number, wrapped
+from circuitgraph.diagram import palette
+from circuitgraph.diagram.picture import Picture
+from circuitgraph.diagram.text import decimals_for, markup, number, wrapped
 
 PORT_MEANING = {
     "q": "into a query",

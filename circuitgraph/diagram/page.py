@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import networkx as nx
 
-from circuitgraph.render import palette
-from circuitgraph.render.compose import METHOD_ORDER, edge_name, effect_of
-from circuitgraph.render.picture import Picture
-from circuitgraph.render.text import decimals_for, markup, number, plain
+from circuitgraph.diagram import palette
+from circuitgraph.diagram.compose import METHOD_ORDER, edge_name, effect_of
+from circuitgraph.diagram.picture import Picture
+from circuitgraph.diagram.text import decimals_for, markup, number, plain
 
 STYLE = f"""
 :root {{ color-scheme: light; }}

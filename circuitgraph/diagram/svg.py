@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from circuitgraph.render.layout import drawn
-from circuitgraph.render.text import markup
+from circuitgraph.diagram.layout import drawn
+from circuitgraph.diagram.text import markup
 
 _PROLOG = re.compile(r"^.*?(?=<svg)", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
@@ -21,7 +21,7 @@ def inline_svg(dot: str, title: str) -> str:
     """The `<svg>` element of a laid-out DOT text.
 
     Args:
-        dot: DOT text as `circuitgraph.render.dot` writes it.
+        dot: DOT text as `circuitgraph.diagram.dot` writes it.
         title: Accessible name of the picture.
 
     Raises:
