@@ -99,7 +99,7 @@ def validate(
         claims=judge_claims(bench),
         scores=scores,
         errors=errors_of(session, scores) if gradient else (),
-        warnings=(*notes, *prepared.circuit.notes),
+        warnings=(*notes, *prepared.circuit.notes, *_silences(prepared)),
         session=session,
         started=started,
     )
@@ -256,6 +256,16 @@ def _readings(
         readings = session.run(plan, prepared.circuit.positions, told)
     _demand_contrast(readings, prepared)
     return readings
+
+
+def _silences(prepared: Prepared) -> tuple[str, ...]:
+    """What a reader of the verdicts might take for granted and must not."""
+    found: list[str] = []
+    if not prepared.circuit.claims:
+        found.append("The spec makes no claims: the circuit was measured and nothing was judged.")
+    if prepared.task.one_template:
+        found.append("All rows share one template: intervals speak of its examples, not of other templates.")
+    return tuple(found)
 
 
 def _telling(progress: Progress | None, what: str, total: float) -> Callable[[float], None] | None:

@@ -113,8 +113,16 @@ def _as_list(value: object) -> list[object]:
 
 
 def _device(name: str | None) -> torch.device:
+    """The device of that name; `auto` is the first GPU, or the CPU where there is none."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name or "cpu")
+    except RuntimeError:
+        device = None
+    if device is None or device.type == "meta":  # which holds shapes and no numbers
+        raise ModelError(Problem("bad-device", f"{quoted(name)} is no device: use cpu, cuda, cuda:1 or mps"))
+    try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise SurroundingsError(

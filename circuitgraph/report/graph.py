@@ -179,14 +179,13 @@ def _named_edges(circuit: Circuit, index: int, outcome: Outcome) -> tuple[Edge, 
     """The edges that show a claim's verdict.
 
     Those that the claim names by an arrow (a claim about a node or group is about all that leaves it, not
-    about single edges), or that a refuted `minimal` has wholly below its bound.
+    about single edges), or that a refuted `minimal` has shown to lie below its bound.
     """
     claim = circuit.claims[index].claim
     if isinstance(claim, Effect | NoEffect):
         return outcome.edges if any(arrow in claim.of for arrow in ARROWS) else ()
     if isinstance(claim, Minimal) and outcome.verdict is Verdict.REFUTED:
-        failing = {part.part for part in outcome.parts if part.high < claim.each_at_least}
-        return tuple(edge for edge in circuit.edges if str(edge) in failing)
+        return tuple(edge for edge in circuit.edges if str(edge) in outcome.failing)
     return ()
 
 

@@ -15,7 +15,7 @@ from circuitgraph.resolve.circuit import (
     Where,
     causal_order,
 )
-from circuitgraph.resolve.claims import resolve_claim
+from circuitgraph.resolve.claims import check_parts, resolve_claim
 from circuitgraph.resolve.groups import Scope
 from circuitgraph.resolve.positions import Positions
 from circuitgraph.resolve.problems import Problems
@@ -64,6 +64,7 @@ def resolve(
     claims = [
         resolve_claim(claim, ("claims", index), scope, problems) for index, claim in enumerate(spec.claims)
     ]
+    check_parts(claims, wiring.edges, problems)
     problems.raise_if_any()
     return Circuit(
         graph=graph,

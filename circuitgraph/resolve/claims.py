@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from circuitgraph.errors import quoted
-from circuitgraph.names import Edge, Node
+from circuitgraph.names import EMBED, LOGITS, Edge, Node
 from circuitgraph.resolve.arrows import read_chain, shown, split_chain
 from circuitgraph.resolve.circuit import Origin, ResolvedClaim, Where, causal_order
 from circuitgraph.resolve.edges import expand_pair
 from circuitgraph.resolve.groups import Scope
 from circuitgraph.resolve.problems import AlreadyReported, Mistake, Problems, plural
-from circuitgraph.spec.model import Attends, Claim, Effect, NoEffect
+from circuitgraph.spec.model import Attends, Claim, Effect, Minimal, NoEffect
 
 
 def resolve_claim(claim: Claim, where: Where, scope: Scope, problems: Problems) -> ResolvedClaim:
@@ -34,6 +36,18 @@ def resolve_claim(claim: Claim, where: Where, scope: Scope, problems: Problems) 
             key=_position(claim.to, (*inside, "to"), scope, problems),
         )
     return ResolvedClaim(claim, Origin(where, claim.kind))
+
+
+def check_parts(claims: Iterable[ResolvedClaim], edges: Sequence[Edge], problems: Problems) -> None:
+    """Report `minimal` claims per node about circuits without a head or an MLP: there is nothing to take out."""
+    components = {node for edge in edges for node in (edge.source, edge.target.node)} - {EMBED, LOGITS}
+    for resolved in claims:
+        claim = resolved.claim
+        if isinstance(claim, Minimal) and claim.per == "node" and edges and not components:
+            message = "the circuit has no head and no MLP to take out"
+            problems.add(
+                (*resolved.origin.where, "minimal"), Mistake("nothing-to-take-out", message, "use per: edge")
+            )
 
 
 def _effect_edges(text: str, where: Where, scope: Scope, problems: Problems) -> tuple[Edge, ...]:

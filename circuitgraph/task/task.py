@@ -37,10 +37,19 @@ class Task:
 
     @cached_property
     def clusters(self) -> tuple[Level, ...] | None:
-        """For each row its template, where every row has that factor: resamples keep templates together."""
+        """For each row its template, where every row has that factor: resamples keep templates together.
+
+        None where all rows share one template: intervals then speak of its examples and of no other template.
+        """
         if not all(TEMPLATE_FACTOR in row.factors for row in self.rows):
             return None
-        return tuple(row.factors[TEMPLATE_FACTOR] for row in self.rows)
+        templates = tuple(row.factors[TEMPLATE_FACTOR] for row in self.rows)
+        return templates if len(set(templates)) > 1 else None
+
+    @property
+    def one_template(self) -> bool:
+        """Whether every row was made from the same template."""
+        return len({row.factors.get(TEMPLATE_FACTOR) for row in self.rows} - {None}) == 1
 
     @cached_property
     def digest(self) -> str:

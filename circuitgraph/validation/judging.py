@@ -195,9 +195,7 @@ def _beats_random(bench: Bench, claim: ResolvedClaim) -> Outcome:
     if np.isfinite(shares).all():
         low, median, high = np.quantile(shares, [0.05, 0.5, 0.95])
         notes = (f"f of the random circuits: median {median:.2f}, 5 % to 95 %: {low:.2f} to {high:.2f}.",)
-    return Outcome(
-        "beats_random", text, judge(estimate, bounds), estimate, _as_dict(bounds), "share", (note,)
-    )
+    return Outcome("beats_random", text, judge(estimate, bounds), estimate, _as_dict(bounds), "share", notes)
 
 
 def _effect(bench: Bench, claim: ResolvedClaim) -> Outcome:

@@ -39,6 +39,7 @@ class Outcome:
         explained: Factor -> η², the share of the per-example variance it explains.
         rivals_passing: Share of random alternatives that satisfy the bound too; None where there are none.
         parts: Every part's drop (`minimal`), or every head's mean (`attends`).
+        failing: Names of the parts shown to lie below the bound, corrected for their number (`minimal`).
     """
 
     kind: str
@@ -56,3 +57,4 @@ class Outcome:
     explained: Mapping[str, float] = field(default_factory=dict[str, float])
     rivals_passing: float | None = None
     parts: tuple[PartDrop, ...] = ()
+    failing: tuple[str, ...] = ()

@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from circuitgraph.arch.residual import ResidualGraph
+from circuitgraph.errors import SpecError
+from circuitgraph.resolve import resolve
 from circuitgraph.resolve.circuit import ResolvedClaim
+from circuitgraph.spec import loads
 
 from .conftest import Read, Refused
 
@@ -136,3 +139,19 @@ def test_only_heads_attend(heads: str | list[str], where: str, message: str, ref
         f"claims[0].attends.{where}",
         message,
     )
+
+
+def test_minimal_per_node_needs_a_component() -> None:
+    text = """\
+circuitgraph: 1
+name: nothing
+model: tiny
+task: {prompts: {file: rows.jsonl}, metric: logit_diff}
+edges: embed -> logits
+claims:
+  - minimal: {each_at_least: 0.1, per: node}
+"""
+    with pytest.raises(SpecError) as caught:
+        resolve(loads(text), ResidualGraph("gpt2", 1, 2, 8, 20, 16))
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.where, problem.line) == ("nothing-to-take-out", "claims[0].minimal", 7)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from itertools import combinations
+from math import comb
 
 import networkx as nx
 import pytest
@@ -53,8 +55,11 @@ def test_exactly_the_size_and_connected(size: int, seed: int) -> None:
 
 
 def test_cuts_are_rare() -> None:
-    """Paths that fit are looked for: of many circuits hardly any holds an edge off every path."""
-    for size in (1, 2, 5, 12, 30):
+    """Paths that fit are looked for: of many circuits hardly any holds an edge off every path.
+
+    Of two or three edges some must: nothing fits beside embed -> logits but half a path.
+    """
+    for size in (1, 5, 12, 30):
         circuits = random_circuits(SMALL, size, 50, seed=size)
         assert sum(bool(circuit - on_paths(circuit)) for circuit in circuits) <= 2
 
@@ -137,10 +142,8 @@ def test_where_there_is_nothing_to_draw_from() -> None:
 # Alternatives to heads.
 
 
-@pytest.mark.parametrize(("members", "count"), [(1, 8), (2, 21), (8, 1), (9, 0)])
+@pytest.mark.parametrize(("members", "count"), [(1, 8), (2, comb(7, 2)), (4, 5), (5, 0)])
 def test_other_heads_in_sets_of_the_same_size(members: int, count: int) -> None:
-    from itertools import combinations
-
     sets = rival_heads(SMALL, members)
     others = [node for node in SMALL.writers if node.kind == "head"][members:]
     assert len(sets) == count == len(list(combinations(others, members)))
