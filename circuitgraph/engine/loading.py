@@ -121,7 +121,9 @@ def _device(name: str | None) -> torch.device:
     except RuntimeError:
         device = None
     if device is None or device.type == "meta":  # which holds shapes and no numbers
-        raise ModelError(Problem("bad-device", f"{quoted(name)} is no device: use cpu, cuda, cuda:1 or mps"))
+        raise ModelError(
+            Problem("bad-device", f"{quoted(name)} is no device: use auto, cpu, cuda, cuda:1 or mps")
+        )
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:

@@ -6,6 +6,7 @@ import random
 
 import pytest
 import torch
+from transformers import GPT2LMHeadModel
 
 from circuitgraph.names import Edge
 from circuitgraph.plan.compile import Form
@@ -89,31 +90,37 @@ def whole(case: Case) -> dict[str, list[Variant]]:
     }
 
 
-@each_ablation
-@pytest.mark.parametrize("model", [WITH_MLP, WITHOUT_MLP], ids=["mlp", "attn-only"])
-def test_end_points_are_exact(ablation: str, model: torch.nn.Module) -> None:
+def ends_are_reference_runs(case: Case) -> None:
     """Alone in its step an end point is the reference run bit for bit: it folds to it, and the batch is the same."""
-    case = Case(model, ROWS, ABLATIONS[ablation])  # type: ignore[arg-type]
     session = case.session()
     with session.exclusive():
         (batch,) = session.batches(PLACES)
         reference = session.reference(batch)
         corrupt = reference.baseline.run
+        ablated = session._ablated_logits(reference) if corrupt is None else corrupt.logits
         for end, variants in whole(case).items():
             for variant in variants:
                 (step,) = case.plan([variant]).steps
                 logits = session.patched_logits(step, [variant], reference)[0]
-                if end == "clean":
-                    wanted = reference.clean.logits
-                elif corrupt is not None:
-                    wanted = corrupt.logits
-                else:
-                    wanted = session._ablated_logits(reference)
                 assert not step.live
-                assert torch.equal(logits, wanted), (end, variant.rule)
-        for i in range(len(ROWS)):
-            logits = session._ablated_logits(reference)[i]
-            assert float((logits - case.expected(ABLATED, i)).abs().max()) <= 1e-12
+                assert torch.equal(logits, reference.clean.logits if end == "clean" else ablated), (end, variant.rule)
+
+
+@each_ablation
+@pytest.mark.parametrize("model", [WITH_MLP, WITHOUT_MLP], ids=["mlp", "attn-only"])
+def test_end_points_are_exact(ablation: str, model: GPT2LMHeadModel) -> None:
+    case = Case(model, ROWS, ABLATIONS[ablation])
+    ends_are_reference_runs(case)
+    found = case.logits(case.plan([CLEAN, ABLATED]).steps)
+    for i, row in enumerate(ROWS):
+        assert float((found[ABLATED][i] - case.expected(ABLATED, i)).abs().max()) <= 1e-12
+        assert float((found[CLEAN][i] - case.oracle.run(row.clean)[1][-1]).abs().max()) <= 1e-12
+
+
+@each_ablation
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_end_points_are_exact_in_every_precision(ablation: str, dtype: torch.dtype) -> None:
+    ends_are_reference_runs(Case(random_gpt2(22).to(dtype), ROWS, ABLATIONS[ablation]))
 
 
 @each_ablation

@@ -151,6 +151,7 @@ def fixed_report(spec: str = FIXED_SPEC, model: str = "tiny") -> Report:
                 PartDrop("a0.h1 -> a1.h0.k", 0.31, 0.25, 0.37),
                 PartDrop("a0.h1 -> a1.h3.k", 0.0011, 0.0, 0.0041),
             ),
+            failing=("a0.h1 -> a1.h3.k",),
         ),
         Outcome(
             "effect",
