@@ -73,7 +73,10 @@ def agree(case: Case, scores: EdgeScores, rows: tuple[int, ...] = (0, 1)) -> Non
                 found = oracle.eap_ig(case.oracle, i, baseline, metric, method.steps, method.rule, wanted)
             for column in columns:
                 edge = scores.edges[column]
-                assert scores.values[i, column] == pytest.approx(found[named(edge)], abs=EXACT), (i, str(edge))
+                assert scores.values[i, column] == pytest.approx(found[named(edge)], abs=EXACT), (
+                    i,
+                    str(edge),
+                )
 
 
 def score(case: Case, method: Method, budget: int = 2**29) -> EdgeScores:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any, cast
 
 import pytest
 import torch
@@ -56,7 +57,9 @@ def test_many_edge_sets_under_both_rules(ablation: str) -> None:
     agree(case, [Variant(one, rule) for one in sets for rule in RULES])
 
 
-@pytest.mark.parametrize("settings", [{"scale_attn_by_inverse_layer_idx": True}, {"scale_attn_weights": False}])
+@pytest.mark.parametrize(
+    "settings", [{"scale_attn_by_inverse_layer_idx": True}, {"scale_attn_weights": False}]
+)
 def test_what_a_config_may_change(settings: dict[str, bool]) -> None:
     model = random_gpt2(5, layers=3, heads=1, activation_function="relu", n_inner=7, **settings)
     case = Case(model, ROWS, ABLATIONS["corrupt"])
@@ -103,7 +106,10 @@ def ends_are_reference_runs(case: Case) -> None:
                 (step,) = case.plan([variant]).steps
                 logits = session.patched_logits(step, [variant], reference)[0]
                 assert not step.live
-                assert torch.equal(logits, reference.clean.logits if end == "clean" else ablated), (end, variant.rule)
+                assert torch.equal(logits, reference.clean.logits if end == "clean" else ablated), (
+                    end,
+                    variant.rule,
+                )
 
 
 @each_ablation
@@ -120,7 +126,7 @@ def test_end_points_are_exact(ablation: str, model: GPT2LMHeadModel) -> None:
 @each_ablation
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
 def test_end_points_are_exact_in_every_precision(ablation: str, dtype: torch.dtype) -> None:
-    ends_are_reference_runs(Case(random_gpt2(22).to(dtype), ROWS, ABLATIONS[ablation]))
+    ends_are_reference_runs(Case(cast(Any, random_gpt2(22)).to(dtype), ROWS, ABLATIONS[ablation]))
 
 
 @each_ablation

@@ -71,7 +71,9 @@ def test_exact_attribution_finds_the_edges_of_the_paper(spec: Any, ablation: Abl
     assert len(scores.edges) == 12 + 12 * 5 + 9
     for column, edge in enumerate(scores.edges):
         for i in range(len(ROWS)):
-            assert scores.values[i, column] == pytest.approx(wanted[i].get(edge.triple, 0.0), abs=EXACTLY), str(edge)
+            assert scores.values[i, column] == pytest.approx(wanted[i].get(edge.triple, 0.0), abs=EXACTLY), (
+                str(edge)
+            )
     strong = {edge.triple for edge, mean in zip(scores.edges, scores.mean, strict=True) if abs(mean) > 1e-3}
     assert strong == hand_built.EXPECTED_EDGES[ablation]
 
@@ -126,7 +128,11 @@ def test_eap_is_the_papers_and_its_error_stands_beside_it(spec: Any) -> None:
 
 
 def test_the_circuit_is_the_model(spec: Any) -> None:
-    claims = [{"faithful": {"at_least": 0.99}}, {"complete": {"at_most": 0.01}}, {"minimal": {"each_at_least": 0.4}}]
+    claims = [
+        {"faithful": {"at_least": 0.99}},
+        {"complete": {"at_most": 0.01}},
+        {"minimal": {"each_at_least": 0.4}},
+    ]
     runs = cg.validate(spec(claims=claims), model=MODEL).runs
     clean = np.array([hand_built.clean_metric(row) for row in ROWS])
     np.testing.assert_allclose(runs["circuit"].values, clean, rtol=0, atol=EXACTLY)
@@ -140,7 +146,12 @@ def test_an_edge_less_is_what_that_edge_does(spec: Any, place: int) -> None:
     """What is left of the circuit is irrelevant, so C without e reads as the model with e corrupt."""
     single = [*CIRCUIT[:2], "embed -> a1.h0.q", "embed -> a1.h0.v", CIRCUIT[3]]
     left = [edge for edge in single if edge != single[place]]
-    triples = [("embed", "a0.h0", "v"), ("a0.h0", "a1.h0", "k"), ("embed", "a1.h0", "q"), ("embed", "a1.h0", "v")]
+    triples = [
+        ("embed", "a0.h0", "v"),
+        ("a0.h0", "a1.h0", "k"),
+        ("embed", "a1.h0", "q"),
+        ("embed", "a1.h0", "v"),
+    ]
     taken = [*triples, ("a1.h0", "logits", "in")][place]
     run = cg.validate(spec(edges=left), model=MODEL).runs["circuit"]
     clean = np.array([hand_built.clean_metric(row) for row in ROWS])

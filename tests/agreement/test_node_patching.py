@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ from tests.oracle.random_models import random_gpt2
 LAYERS, HEADS, WIDTH, WIDE = 2, 2, 8, 4
 MODEL = random_gpt2(31, layers=LAYERS, heads=HEADS, head_width=WIDE)
 ROWS = random_rows((5, 8, 5, 8), 13, seed=7)
-BLOCKS = MODEL.transformer.h
+BLOCKS: Any = MODEL.transformer.h
 HOOKED = ("corrupt", "zero", "mean", "mean over corrupt")
 NODES = [head(layer, index) for layer in range(LAYERS) for index in range(HEADS)] + [mlp(0), mlp(1)]
 
@@ -80,7 +81,10 @@ def baseline(ablation: str, i: int) -> dict[str, Tensor]:
     runs = [record((other.clean if ablation == "mean" else other.corrupt) or ()) for other in ROWS]
     return {
         name: torch.stack(
-            [torch.stack([one[name][t] for one in runs if len(one[name]) > t]).mean(0) for t in range(row.length)]
+            [
+                torch.stack([one[name][t] for one in runs if len(one[name]) > t]).mean(0)
+                for t in range(row.length)
+            ]
         )
         for name in runs[i]
     }
@@ -178,7 +182,9 @@ def test_the_direct_path_alone(ablation: str) -> None:
         with torch.no_grad():
             stream = embedded(row.clean, row.length - 1)[0]
             for layer, block in enumerate(BLOCKS):
-                stream = stream + instead[f"z{layer}"][-1] @ block.attn.c_proj.weight + instead[f"m{layer}"][-1]
+                stream = (
+                    stream + instead[f"z{layer}"][-1] @ block.attn.c_proj.weight + instead[f"m{layer}"][-1]
+                )
                 stream = stream + block.attn.c_proj.bias
             close(found[i], MODEL.lm_head(MODEL.transformer.ln_f(stream)))
 

@@ -41,7 +41,9 @@ def test_random_models_rows_and_edge_sets(
         "any-edge": ("direct", "complement", "around") if is_run else ("around",),
     }
     session = case.session()
-    every = list(dict.fromkeys(Variant(one, rule) for one in sets for rule in forms))  # tiny models repeat sets
+    every = list(
+        dict.fromkeys(Variant(one, rule) for one in sets for rule in forms)
+    )  # tiny models repeat sets
     compiled = case.logits(case.plan(every).steps, session)
     error, place = case.worst(compiled)
     assert error <= EXACT, place

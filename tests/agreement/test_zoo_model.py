@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from functools import cache
+from typing import Any, cast
 
 import pytest
 import torch
@@ -40,13 +42,11 @@ def zoo_case(dtype: torch.dtype) -> tuple[Case, EdgeSet]:
     assert prepared.location is not None
     model, _ = load_model(prepared.location, SPEC.model_ref)
     assert isinstance(model, GPT2LMHeadModel)
-    from dataclasses import replace
-
     rows = tuple(
         replace(row, positions={**row.positions, "MATCH+1": row.positions["MATCH"] + 1, "A": 1, "B": 2})
         for row in prepared.task.rows
     )
-    return Case(model.to(dtype), rows, Ablation("corrupt")), EdgeSet.only(prepared.circuit.edges)
+    return Case(cast(Any, model).to(dtype), rows, Ablation("corrupt")), EdgeSet.only(prepared.circuit.edges)
 
 
 @pytest.mark.parametrize(("dtype", "within"), [(torch.float64, 1e-10), (torch.float32, 1e-3)])
@@ -55,7 +55,10 @@ def test_its_circuit_and_others(dtype: torch.dtype, within: float) -> None:
     draw = random.Random(0)
     random_sets = [EdgeSet.only(draw.sample(case.edges, 17)) for _ in range(2)]
     variants = [Variant(one, rule) for one in (circuit, *random_sets) for rule in ("circuit", "any-edge")]
-    variants += [Variant(circuit.complement), *(noising([edge]) for edge in sorted(circuit.edges, key=str)[::5])]
+    variants += [
+        Variant(circuit.complement),
+        *(noising([edge]) for edge in sorted(circuit.edges, key=str)[::5]),
+    ]
     session, plan = case.session(), case.plan(variants)
     readings = session.run(plan, ("END", "MATCH+1"))
     for variant in variants:

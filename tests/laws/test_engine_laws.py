@@ -38,10 +38,14 @@ def close(left: Tensor, right: Tensor) -> None:
 
 @few
 @given(model=architectures, ablation=ablations, seed=seeds)
-def test_keeping_everything_is_clean_and_nothing_is_ablated(model: torch.nn.Module, ablation: str, seed: int) -> None:
+def test_keeping_everything_is_clean_and_nothing_is_ablated(
+    model: torch.nn.Module, ablation: str, seed: int
+) -> None:
     case = Case(model, random_rows((3, 5, 3, 5), 13, seed), ABLATIONS[ablation])  # type: ignore[arg-type]
     both = [(EdgeSet.only(case.edges), EdgeSet.without(())), (EdgeSet.without(case.edges), EdgeSet.only(()))]
-    everything, nothing = ([Variant(one, rule) for one in sets for rule in ("circuit", "any-edge")] for sets in both)
+    everything, nothing = (
+        [Variant(one, rule) for one in sets for rule in ("circuit", "any-edge")] for sets in both
+    )
     found = case.logits(case.plan([*everything, *nothing]).steps)
     for variants, end in ((everything, CLEAN), (nothing, ABLATED)):
         for variant in variants:
@@ -109,9 +113,7 @@ def test_an_edge_into_a_node_that_nothing_reads_does_nothing(
 @given(model=architectures, seed=seeds)
 def test_noising_beyond_the_readout_does_nothing(model: torch.nn.Module, seed: int) -> None:
     """Queries and writes to logits count at the last token only in the last layer."""
-    rows = tuple(
-        replace(row, positions={**row.positions, "A": 0}) for row in random_rows((3, 5), 13, seed)
-    )
+    rows = tuple(replace(row, positions={**row.positions, "A": 0}) for row in random_rows((3, 5), 13, seed))
     case = Case(model, rows, ABLATIONS["zero"])  # type: ignore[arg-type]
     last = case.graph.layers - 1
     silent = [

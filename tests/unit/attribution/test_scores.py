@@ -55,7 +55,9 @@ def test_no_steps_are_refused() -> None:
         method_named("eap-ig", 0)
 
 
-@pytest.mark.parametrize("metric", ["logit_diff", "prob_diff", "log_prob", "loss", "kl", "accuracy", "python:a:b"])
+@pytest.mark.parametrize(
+    "metric", ["logit_diff", "prob_diff", "log_prob", "loss", "kl", "accuracy", "python:a:b"]
+)
 def test_which_metrics_an_estimate_can_work_with(metric: str) -> None:
     for name in NAMES:
         refuses = name != "exact" and (metric == "accuracy" or (metric == "kl" and name == "eap"))
@@ -117,7 +119,10 @@ def test_the_progress_told_adds_up_to_the_cost() -> None:
 def test_an_error_is_of_the_means_on_shared_edges() -> None:
     exact = scores(Method("exact"), [1.0, -4.0, 0.0], [3.0, -4.0, 2.0])
     estimate = scores(
-        Method("eap"), [9.0, 2.0, 0.5, -3.0], [9.0, 2.0, 0.5, -3.0], edges=(EDGES[5], EDGES[0], EDGES[2], EDGES[1])
+        Method("eap"),
+        [9.0, 2.0, 0.5, -3.0],
+        [9.0, 2.0, 0.5, -3.0],
+        edges=(EDGES[5], EDGES[0], EDGES[2], EDGES[1]),
     )
     found = estimate_error(estimate, exact)
     assert (found.method, found.edges) == ("eap", 3)

@@ -111,6 +111,8 @@ def test_a_function_sees_lanes_of_readout_logits_and_the_rows() -> None:
 )
 def test_a_function_that_returns_something_else_is_refused(function: MetricFunction, shown: str) -> None:
     scored = metric("python:mine:wrong", row(), row(), function=function)
-    with pytest.raises(TaskError, match=rf"python:mine:wrong must return one number an example.*\(2,\).*{shown}") as e:
+    with pytest.raises(
+        TaskError, match=rf"python:mine:wrong must return one number an example.*\(2,\).*{shown}"
+    ) as e:
         scored(LOGITS)
     assert [problem.code for problem in e.value.problems] == ["bad-metric-value"]

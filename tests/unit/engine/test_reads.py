@@ -45,7 +45,9 @@ def test_attention_is_that_of_the_weights_and_of_hugging_face(implementation: st
     MODEL.set_attn_implementation(implementation)
     case = Case(MODEL, ROWS, ABLATIONS["zero"])
     heads = [head(layer, index) for layer in range(2) for index in range(3)]
-    reads = [AttentionRead(node, *pair) for node in heads for pair in (("END", "A"), ("END", "END"), ("A", "B"))]
+    reads = [
+        AttentionRead(node, *pair) for node in heads for pair in (("END", "A"), ("END", "END"), ("A", "B"))
+    ]
     found = case.session().run(case.plan(reads), PLACES).attention  # type: ignore[arg-type]
     MODEL.set_attn_implementation("eager")
     for i, row in enumerate(ROWS):
@@ -65,7 +67,9 @@ def test_partners_are_other_rows_of_the_same_length() -> None:
     for seed in range(20):
         partners = resample_partners(rows, seed)
         assert sorted(partners) == list(range(6))
-        assert all(partner != i and rows[partner].length == rows[i].length for i, partner in enumerate(partners))
+        assert all(
+            partner != i and rows[partner].length == rows[i].length for i, partner in enumerate(partners)
+        )
         assert partners == resample_partners(rows, seed)
         seen.add(tuple(partners))
     assert len(seen) > 2
@@ -87,8 +91,16 @@ def test_what_stands_in_the_padding_does_not_matter() -> None:
     plain, loud = random_gpt2(8), random_gpt2(8)
     with torch.no_grad():
         loud.transformer.wte.weight[0] *= 1e3
-    rows = tuple(Row(r.where, tuple(t or 1 for t in r.clean), tuple(t or 1 for t in r.corrupt or ()), r.answers, r.foils)
-                 for r in ROWS)
+    rows = tuple(
+        Row(
+            r.where,
+            tuple(t or 1 for t in r.clean),
+            tuple(t or 1 for t in r.corrupt or ()),
+            r.answers,
+            r.foils,
+        )
+        for r in ROWS
+    )
     for ablation in ("corrupt", "mean", "zero"):
         cases = [Case(model, rows, ABLATIONS[ablation]) for model in (plain, loud)]
         plan = cases[0].plan([])

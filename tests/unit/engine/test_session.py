@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-import threading
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,13 +61,17 @@ def with_dropout() -> GPT2LMHeadModel:
     return model
 
 
+def block(model: GPT2LMHeadModel, layer: int) -> Any:
+    return model.transformer.h[layer]
+
+
 # The model comes back as it was.
 
 
 def test_training_mode_and_dropout_neither_matter_nor_change(wanted: tuple[Readings, np.ndarray]) -> None:
     model = with_dropout().train()
     model.transformer.h[0].eval()
-    model.transformer.h[1].mlp.c_fc.weight.requires_grad_(False)
+    block(model, 1).mlp.c_fc.weight.requires_grad_(False)
     training = {name: module.training for name, module in model.named_modules()}
     tracked = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
     weights = copy.deepcopy(model.state_dict())
@@ -154,7 +159,9 @@ def test_the_callers_gradient_mode_does_not_matter(
     same(found, wanted)
 
 
-@pytest.mark.parametrize("settings", [{"pad_token_id": 1}, {"use_cache": False}, {"output_hidden_states": True}])
+@pytest.mark.parametrize(
+    "settings", [{"pad_token_id": 1}, {"use_cache": False}, {"output_hidden_states": True}]
+)
 def test_what_the_config_says_of_generation_does_not_matter(
     settings: dict[str, object], wanted: tuple[Readings, np.ndarray]
 ) -> None:
@@ -177,24 +184,9 @@ def test_the_users_own_hooks_still_run(wanted: tuple[Readings, np.ndarray]) -> N
 
 def test_threads_that_share_a_model_wait_for_each_other(wanted: tuple[Readings, np.ndarray]) -> None:
     model = with_dropout().train()
-    found: list[tuple[Readings, np.ndarray] | None] = [None] * 4
-    failures: list[BaseException] = []
-
-    def run(place: int) -> None:
-        try:
-            found[place] = work(model)
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(found))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
-    for one in found:
-        assert one is not None
-        same(one, wanted)
+    with ThreadPoolExecutor(4) as threads:
+        for one in [threads.submit(work, model) for _ in range(4)]:
+            same(one.result(), wanted)
     assert all(module.training for module in model.modules())
 
 
@@ -224,7 +216,7 @@ def test_a_model_without_its_head_is_refused() -> None:
 def test_weights_that_are_not_numbers_are_refused() -> None:
     model = random_gpt2(3)
     with torch.no_grad():
-        model.transformer.h[1].mlp.c_fc.weight[0, 0] = torch.nan
+        block(model, 1).mlp.c_fc.weight[0, 0] = torch.nan
     assert refused(model, "non-finite-logits") == "row 0: the clean run's logits are NaN or infinite"
 
 
@@ -248,7 +240,7 @@ def test_the_row_that_overflows_is_named() -> None:
 def test_attention_only_is_taken_at_its_word_and_checked() -> None:
     model = random_gpt2(3, attn_only=True)
     with torch.no_grad():
-        model.transformer.h[1].mlp.c_proj.bias[0] = 1e-30
+        block(model, 1).mlp.c_proj.bias[0] = 1e-30
     graph = residual_graph_of(model.config, "model")
     with pytest.raises(ModelError, match="the MLP of block 1 writes something"):
         Session(model, graph, Task(ROWS, "logit_diff"), ABLATIONS["corrupt"])

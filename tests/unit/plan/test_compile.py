@@ -136,7 +136,12 @@ def test_a_chain_runs_its_own_components_alone() -> None:
 
 
 def test_a_direct_run_starts_at_the_first_patched_block() -> None:
-    for target, port, start in ((head(1, 0), "q", 1), (mlp(1), "in", 1), (LOGITS, "in", 2), (mlp(0), "in", 0)):
+    for target, port, start in (
+        (head(1, 0), "q", 1),
+        (mlp(1), "in", 1),
+        (LOGITS, "in", 2),
+        (mlp(0), "in", 0),
+    ):
         (step,) = batch(SMALL, "corrupt", [noising([edge(EMBED, target, port)])])
         assert (step.form, step.start) == ("direct", start)
         assert step.live == tuple(node for node in SMALL.writers if node.layer >= start)
@@ -173,7 +178,9 @@ def test_live_components_are_those_with_a_used_way_to_the_logits(
 
 @quick
 @given(graph=graphs, rule=st.sampled_from(RULES), seed=st.integers(0, 999))
-def test_used_pairs_are_the_patched_ones_or_the_others(graph: ResidualGraph, rule: EdgeRule, seed: int) -> None:
+def test_used_pairs_are_the_patched_ones_or_the_others(
+    graph: ResidualGraph, rule: EdgeRule, seed: int
+) -> None:
     """Without positions direct and complement share the pairs out; circuit and any-edge exchange them."""
     draw = random.Random(seed)
     chosen = frozenset(one.everywhere for one in some_edges(graph, draw, 0.5))
@@ -194,13 +201,18 @@ def test_used_pairs_are_the_patched_ones_or_the_others(graph: ResidualGraph, rul
 def test_every_variant_runs_once_beside_its_like(graph: ResidualGraph, kind: BaselineKind, seed: int) -> None:
     draw = random.Random(seed)
     variants = [
-        Variant(EdgeSet(frozenset(some_edges(graph, draw, draw.random())), draw.random() < 0.5), draw.choice(RULES))
+        Variant(
+            EdgeSet(frozenset(some_edges(graph, draw, draw.random())), draw.random() < 0.5),
+            draw.choice(RULES),
+        )
         for _ in range(8)
     ]
     plan = compile_plan(graph, kind, 3, [*variants, CLEAN, ABLATED])
     ran = [variant for step in plan.steps for variant in step.variants]
     assert len(ran) == len(set(ran)) and set(ran) == {*variants, CLEAN, ABLATED}
-    assert len({(step.rule, step.form, step.start, step.form == "direct") for step in plan.steps}) == len(plan.steps)
+    assert len({(step.rule, step.form, step.start, step.form == "direct") for step in plan.steps}) == len(
+        plan.steps
+    )
     for step in plan.steps:
         for variant in step.variants:
             assert variant.rule == step.rule
@@ -222,7 +234,13 @@ def test_forward_share_is_a_share_and_grows(graph: ResidualGraph, seed: int) -> 
     some = [node for node in components if draw.random() < 0.5]
     more = [node for node in components if node in some or draw.random() < 0.5]
     assert forward_share(graph, ()) == 0.0
-    assert 0.0 <= forward_share(graph, some) <= forward_share(graph, more) <= forward_share(graph, components) < 1.0
+    assert (
+        0.0
+        <= forward_share(graph, some)
+        <= forward_share(graph, more)
+        <= forward_share(graph, components)
+        < 1.0
+    )
     halves = [node for node in components if node not in some]
     total = forward_share(graph, some) + forward_share(graph, halves)
     assert total == pytest.approx(forward_share(graph, components))

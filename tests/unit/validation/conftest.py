@@ -29,7 +29,7 @@ def paper_rows(examples: int, seed: int = 0) -> list[dict[str, Any]]:
         tokens = draw.sample(range(1, 16), 2 * (length - 2))
         prompts: list[list[int]] = []
         for words in (tokens[: length - 2], tokens[length - 2 :]):
-            body = words[: match - 1] + [words[-1]] + words[match - 1 : -1]
+            body = [*words[: match - 1], words[-1], *words[match - 1 : -1]]
             prompts.append([0, *body, words[-1]])
         clean, corrupt = prompts
         rows.append(
@@ -54,8 +54,19 @@ def judge(tmp_path: Path) -> Validate:
         lines = paper_rows(24) if rows is None else rows
         file.write_text("".join(json.dumps(row) + "\n" for row in lines), encoding="utf-8")
         model = parts.pop("hf_model", MODEL)
-        task = {"prompts": {"file": str(file)}, "metric": "logit_diff", "factors": ["gap"], **parts.pop("task", {})}
-        content = {"circuitgraph": 1, "name": "t", "model": "./none", "edges": CIRCUIT, "claims": list(claims)}
+        task = {
+            "prompts": {"file": str(file)},
+            "metric": "logit_diff",
+            "factors": ["gap"],
+            **parts.pop("task", {}),
+        }
+        content = {
+            "circuitgraph": 1,
+            "name": "t",
+            "model": "./none",
+            "edges": CIRCUIT,
+            "claims": list(claims),
+        }
         return cg.validate(cg.Spec.model_validate({**content, "task": task, **parts}), model=model)
 
     return run

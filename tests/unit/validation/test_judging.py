@@ -37,7 +37,10 @@ BROKEN: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"complete": {"at_most": 0.01}}, {"edges": [*CIRCUIT[:2], "embed -> a1.h0.q", "embed -> a1.h1.v"]}),
     ({"minimal": {"each_at_least": 0.3}}, {"edges": [*CIRCUIT, "a0.h1 -> a1.h0.k"]}),
     ({"minimal": {"each_at_least": 0.3, "per": "node"}}, {"edges": [*CIRCUIT, "embed -> a1.h2.v"]}),
-    ({"beats_random": {"circuits": 100}}, {"edges": ["embed -> a0.h1.v", "a0.h1 -> a1.h1.k", "a1.h1 -> logits"]}),
+    (
+        {"beats_random": {"circuits": 100}},
+        {"edges": ["embed -> a0.h1.v", "a0.h1 -> a1.h1.k", "a1.h1 -> logits"]},
+    ),
     ({"effect": {"of": "a0.h1 -> a1.h0.k", "at_most": -8.0}}, {}),
     ({"effect": {"of": "a1.h0", "at_most": -25.0}}, {}),
     ({"effect": {"of": "a1.h1 -> logits", "direction": "denoising", "at_least": 23.0}}, {}),
@@ -73,7 +76,7 @@ EASY: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("claim", EASY, ids=lambda claim: str(claim))
+@pytest.mark.parametrize("claim", EASY, ids=str)
 def test_claims_that_anything_satisfies_are_uninformative(judge: Validate, claim: dict[str, Any]) -> None:
     report = judge(claim)
     (outcome,) = report.claims
@@ -110,14 +113,20 @@ def test_without_contrast_shares_are_inconclusive_and_effects_are_not(judge: Val
     rows = paper_rows(24)
     for row in rows[::2]:
         row["answer"], row["foil"] = row["foil"], row["answer"]
-    claims = [{"faithful": {"at_least": 0.5}}, {"complete": {"at_most": 0.5}}, {"minimal": {"each_at_least": 0.3}}]
+    claims = [
+        {"faithful": {"at_least": 0.5}},
+        {"complete": {"at_most": 0.5}},
+        {"minimal": {"each_at_least": 0.3}},
+    ]
     report = judge(*claims, {"no_effect": {"of": "embed -> a1.h0.k", "within": 0.01}}, rows=rows)
     assert [str(outcome.verdict) for outcome in report.claims] == [*["inconclusive"] * 3, "supported"]
     assert report.exit_code == 3
     contrast = report.runs["clean"].values - report.runs["corrupt"].values
     assert abs(contrast).min() > 20 and abs(contrast.mean()) < 1
     assert report.contrast.value == pytest.approx(contrast.mean())
-    assert any("it may be zero" in warning and f"{contrast.mean():.4g}" in warning for warning in report.warnings)
+    assert any(
+        "it may be zero" in warning and f"{contrast.mean():.4g}" in warning for warning in report.warnings
+    )
     for outcome in report.claims[:3]:
         assert any("it may be zero" in note for note in outcome.notes)
 
@@ -142,7 +151,14 @@ def case_of(rows: list[dict[str, Any]], ablation: Ablation, hf_model: Any) -> Ca
     return Case(
         hf_model,
         tuple(
-            Row(f"row {i}", tuple(r["clean"]), tuple(r["corrupt"]), (r["answer"],), (r["foil"],), r["positions"])
+            Row(
+                f"row {i}",
+                tuple(r["clean"]),
+                tuple(r["corrupt"]),
+                (r["answer"],),
+                (r["foil"],),
+                r["positions"],
+            )
             for i, r in enumerate(rows)
         ),
         ablation,
@@ -196,7 +212,11 @@ def test_effects_are_the_oracles(judge: Validate, ablation: str, direction: str)
             everywhere = set(range(row.length))
             acted = {e: everywhere if at is None else {row.positions[at]} for e, at in target.items()}
             if direction == "denoising":
-                kept, rule, start = acted, "any-edge", case.oracle.evaluate(i, {}, "circuit", case.baselines[i])
+                kept, rule, start = (
+                    acted,
+                    "any-edge",
+                    case.oracle.evaluate(i, {}, "circuit", case.baselines[i]),
+                )
             else:
                 kept = {edge: everywhere - acted.get(edge, set()) for edge in edges}
                 rule, start = "circuit", case.oracle.run(row.clean)[1]
@@ -212,7 +232,11 @@ def test_effects_are_the_oracles(judge: Validate, ablation: str, direction: str)
 def test_ratios_are_ratios_of_means_also_in_every_stratum(judge: Validate) -> None:
     rows, model = random_task(24), random_gpt2(12)
     edges = ["embed -> a1.h0", "m0 -> logits", "a1.h0 -> logits", "embed -> m0"]
-    claims = [{"faithful": {"at_least": 0.0}}, {"complete": {"at_most": 0.0}}, {"minimal": {"each_at_least": 0.0}}]
+    claims = [
+        {"faithful": {"at_least": 0.0}},
+        {"complete": {"at_most": 0.0}},
+        {"minimal": {"each_at_least": 0.0}},
+    ]
     report = judge(*claims, rows=rows, edges=edges, hf_model=model)
     runs = {name: run.values for name, run in report.runs.items()}
     contrast = runs["clean"] - runs["corrupt"]
@@ -225,7 +249,9 @@ def test_ratios_are_ratios_of_means_also_in_every_stratum(judge: Validate) -> No
             here = gaps == stratum.level
             assert stratum.n == here.sum() == 8
             assert stratum.value == pytest.approx(above[here].mean() / contrast[here].mean())
-        margins = [-s.value if run == "complement" else s.value for s in outcome.strata if s.value is not None]
+        margins = [
+            -s.value if run == "complement" else s.value for s in outcome.strata if s.value is not None
+        ]
         assert outcome.worst == outcome.strata[int(np.argmin(margins))]
         between = sum(8 * (above[gaps == g].mean() - above.mean()) ** 2 for g in range(3))
         assert outcome.explained["gap"] == pytest.approx(between / ((above - above.mean()) ** 2).sum())
@@ -236,7 +262,9 @@ def test_ratios_are_ratios_of_means_also_in_every_stratum(judge: Validate) -> No
     for part, edge in zip(minimal.parts, report.circuit.edges, strict=True):
         left = circuit - {edge.triple}
         without = [case.oracle.evaluate(i, left, "circuit", b)[-1] for i, b in enumerate(case.baselines)]
-        values = [float(v[row.answers[0]] - v[row.foils[0]]) for v, row in zip(without, case.rows, strict=True)]
+        values = [
+            float(v[row.answers[0]] - v[row.foils[0]]) for v, row in zip(without, case.rows, strict=True)
+        ]
         drop = (runs["circuit"] - values).mean() / contrast.mean()
         assert part.drop == pytest.approx(abs(drop), abs=1e-10)
     assert minimal.estimate.value == pytest.approx(min(part.drop for part in minimal.parts))

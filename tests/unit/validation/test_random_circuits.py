@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import comb
 
 import networkx as nx
@@ -39,7 +39,7 @@ def on_paths(edges: frozenset[Edge]) -> set[Edge]:
 def test_a_path_runs_from_embed_to_logits(seed: int) -> None:
     path = random_path(SMALL, random.Random(seed))[::-1]
     assert path[0].source == EMBED and path[-1].target.node == LOGITS
-    for one, following in zip(path, path[1:], strict=False):
+    for one, following in pairwise(path):
         assert one.target.node == following.source
     assert all(SMALL.allows(edge.source, edge.target) for edge in path)
     assert all(edge.position is None for edge in path)
