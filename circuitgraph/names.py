@@ -7,7 +7,7 @@ through its norm. An edge joins a writer to a port. These are values, never bare
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 NodeKind = Literal["embed", "head", "mlp", "logits"]
@@ -77,6 +77,14 @@ class Edge:
     source: Node
     target: Port
     position: str | None = None
+    _hash: int = field(init=False, repr=False, compare=False, default=0)
+
+    def __post_init__(self) -> None:
+        # Edge sets of a large model hash each edge thousands of times.
+        object.__setattr__(self, "_hash", hash((self.source, self.target, self.position)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def key(self) -> str:

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
-from importlib.metadata import version
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from circuitgraph.api.prepare import Prepared, at_model, check_rule, prepare
-from circuitgraph.errors import InputError, ModelError, Problem, TaskError, quoted
+from circuitgraph.api.opening import memory_guard, open_session, read_plan
+from circuitgraph.api.prepare import Prepared, check_rule, prepare
+from circuitgraph.api.reporting import make_report, silences
+from circuitgraph.errors import InputError, Problem
 from circuitgraph.names import Edge
-from circuitgraph.spec import Spec, problem_at
+from circuitgraph.spec import Spec
 
 if TYPE_CHECKING:
     from circuitgraph.attribution.attribute import EdgeScores
-    from circuitgraph.engine.session import Readings, Session
     from circuitgraph.plan.compile import Plan
     from circuitgraph.report.report import Report
-    from circuitgraph.validation.judging import Bench
 
 Scope = Literal["circuit", "all"]
 Progress = Callable[[str, float, float], None]
 """Called with (what is running, work done, work in all), in bare forward passes over the examples."""
-
-METRIC = ("task", "metric")
-
-PACKAGES = ("circuitgraph", "torch", "nnsight", "transformers", "networkx", "numpy", "scipy")
 
 
 def explain(spec: Spec | str | Path | Prepared, *, allow_code: bool = False, seed: int = 0) -> Plan:
@@ -80,26 +74,27 @@ def validate(
     from circuitgraph.attribution.attribute import errors_of, exact_scores
     from circuitgraph.validation.judging import Bench, judge_claims
 
-    session, notes = _session(prepared, model, allow_code)
+    session, notes = open_session(prepared, model, allow_code)
     edges = prepared.circuit.edges
     metric = prepared.task.metric
     gradient = edges and metric not in ("accuracy", "kl") and not metric.startswith("python:")
     total = plan.cost + (4.0 if gradient else 0.0)
     told = _telling(progress, "validating", total)
-    readings = _readings(session, prepared, plan, told)
+    readings = read_plan(session, prepared, plan, told)
     scores: dict[str, EdgeScores] = {}
     if edges:
         scores["exact"] = exact_scores(readings, edges)
     if gradient:
-        scores |= score(session, edges, [Method("eap")], told)
+        with memory_guard():
+            scores |= score(session, edges, [Method("eap")], told)
     bench = Bench(hypothesis, readings, prepared.task, seed)
-    return _report(
+    return make_report(
         prepared,
         bench,
         claims=judge_claims(bench),
         scores=scores,
         errors=errors_of(session, scores) if gradient else (),
-        warnings=(*notes, *prepared.circuit.notes, *_silences(prepared)),
+        warnings=(*notes, *prepared.circuit.notes, *silences(prepared)),
         session=session,
         started=started,
     )
@@ -150,13 +145,14 @@ def attribute(
     for method in wanted:
         check_metric(prepared.task.metric, method)
     edges = _scored_edges(prepared, scope)
-    session, notes = _session(prepared, model, allow_code)
+    session, notes = open_session(prepared, model, allow_code)
     hypothesis = Hypothesis(prepared.circuit, seed)
     plan = compile_plan(prepared.graph, session.ablation.kind, len(prepared.task.rows), _own_runs(hypothesis))
-    readings = _readings(session, prepared, plan)
+    readings = read_plan(session, prepared, plan)
     told = _telling(progress, "scoring edges", _scoring_cost(prepared, edges, wanted))
-    scores = score(session, edges, wanted, told)
-    return _report(
+    with memory_guard():
+        scores = score(session, edges, wanted, told)
+    return make_report(
         prepared,
         Bench(hypothesis, readings, prepared.task, seed),
         claims=(),
@@ -205,69 +201,6 @@ def _scoring_cost(prepared: Prepared, edges: Sequence[Edge], methods: Iterable[A
     return total
 
 
-def _session(prepared: Prepared, model: Any, allow_code: bool) -> tuple[Session, tuple[str, ...]]:
-    from circuitgraph.engine.loading import load_model
-    from circuitgraph.engine.session import Session
-
-    notes: tuple[str, ...] = ()
-    function = _metric_function(prepared, allow_code)
-    if prepared.location is not None:
-        with _placed_at_model(prepared.spec):
-            model, notes = load_model(prepared.location, prepared.spec.model_ref)
-    session = Session(model, prepared.graph, prepared.task, prepared.circuit.ablation)
-    if function is not None:
-        session.use_metric(function)
-    return session, notes
-
-
-def _metric_function(prepared: Prepared, allow_code: bool) -> Callable[..., Any] | None:
-    """The spec author's metric where it is code; what goes wrong in it is a problem of the spec."""
-    from circuitgraph.task import load_function
-    from circuitgraph.task.code import PREFIX, last_line
-
-    spec, name = prepared.spec, prepared.task.metric
-    if not name.startswith(PREFIX):
-        return None
-    function = load_function(name, spec.directory, allow_code=allow_code, document=spec.document)
-
-    def guarded(*args: Any) -> Any:
-        try:
-            return function(*args)
-        except (Exception, SystemExit) as error:
-            message = f"{quoted(name)} failed: {last_line(error)}"
-            raise TaskError(problem_at(spec.document, METRIC, "code-failed", message)) from error
-
-    return guarded
-
-
-@contextmanager
-def _placed_at_model(spec: Spec) -> Generator[None]:
-    """What is wrong with the model is wrong at the spec's `model:` entry."""
-    try:
-        yield
-    except ModelError as error:
-        raise at_model(error, spec) from error
-
-
-def _readings(
-    session: Session, prepared: Prepared, plan: Plan, told: Callable[[float], None] | None = None
-) -> Readings:
-    with _placed_at_model(prepared.spec):
-        readings = session.run(plan, prepared.circuit.positions, told)
-    _demand_contrast(readings, prepared)
-    return readings
-
-
-def _silences(prepared: Prepared) -> tuple[str, ...]:
-    """What a reader of the verdicts might take for granted and must not."""
-    found: list[str] = []
-    if not prepared.circuit.claims:
-        found.append("The spec makes no claims: the circuit was measured and nothing was judged.")
-    if prepared.task.one_template:
-        found.append("All rows share one template: intervals speak of its examples, not of other templates.")
-    return tuple(found)
-
-
 def _telling(progress: Progress | None, what: str, total: float) -> Callable[[float], None] | None:
     if progress is None:
         return None
@@ -280,77 +213,3 @@ def _telling(progress: Progress | None, what: str, total: float) -> Callable[[fl
         progress(what, min(done, total), total)
 
     return told
-
-
-def _demand_contrast(readings: Readings, prepared: Prepared) -> None:
-    if (readings.clean != readings.ablated).any():
-        return
-    message = (
-        f"no row's {prepared.task.metric} differs between the clean run and the {prepared.circuit.ablation} "
-        "ablation, so there is nothing to explain: check prompts and metric"
-    )
-    raise TaskError(problem_at(prepared.spec.document, METRIC, "no-contrast", message))
-
-
-def _report(
-    prepared: Prepared,
-    bench: Bench,
-    *,
-    claims: tuple[Any, ...],
-    scores: dict[str, EdgeScores],
-    errors: tuple[Any, ...],
-    warnings: tuple[str, ...],
-    session: Session,
-    started: float,
-) -> Report:
-    import hashlib
-
-    from circuitgraph.engine.loading import weights_hash
-    from circuitgraph.engine.metrics import unit_of
-    from circuitgraph.report.report import MeasuredRun, Provenance, Report
-    from circuitgraph.spec import dump
-    from circuitgraph.validation.judging import contrast_estimate
-
-    readings, hypothesis = bench.readings, bench.hypothesis
-    runs = {
-        "clean": MeasuredRun(readings.clean, readings.clean * 0.0),
-        "corrupt": MeasuredRun(readings.ablated, readings.ablated_kl),
-    }
-    defined = float(bench.contrast.mean()) != 0.0
-    for name, variant in (("circuit", hypothesis.kept), ("complement", hypothesis.complement)):
-        if variant in readings.values:
-            share = bench.share(variant) if defined else None
-            runs[name] = MeasuredRun(readings.values[variant], readings.kl[variant], share)
-    clear, contrast = contrast_estimate(bench)
-    if not clear:
-        interval = contrast.interval
-        warnings = (
-            *warnings,
-            f"The contrast clean − ablated is {contrast.value:.4g} "
-            f"[{interval.low:.4g}, {interval.high:.4g}]: it may be zero, so shares of it are inconclusive.",
-        )
-    directory = prepared.location.directory if prepared.location is not None else None
-    return Report(
-        spec=prepared.spec,
-        circuit=prepared.circuit,
-        model=prepared.graph.name,
-        metric=prepared.task.metric,
-        unit=unit_of(prepared.task.metric),
-        runs=runs,
-        contrast=contrast,
-        claims=claims,
-        scores=scores,
-        errors=errors,
-        warnings=tuple(dict.fromkeys(warnings)),
-        provenance=Provenance(
-            versions={name: version(name) for name in PACKAGES},
-            seeds={"rivals": hypothesis.seed, "bootstrap": bench.seed},
-            hashes={
-                "spec": hashlib.sha256(dump(prepared.spec).encode()).hexdigest(),
-                "data": prepared.task.digest,
-                "weights": weights_hash(session.model, directory),
-            },
-        ),
-        factors={name: tuple(labels) for name, labels in bench.labels.items()},
-        seconds=time.perf_counter() - started,
-    )

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import networkx as nx
 
-from circuitgraph.errors import InputError, Problem, SurroundingsError
 from circuitgraph.diagram.compose import compose
 from circuitgraph.diagram.dot import dot_text
 from circuitgraph.diagram.layout import drawn
 from circuitgraph.diagram.mermaid import mermaid_text
 from circuitgraph.diagram.page import page
 from circuitgraph.diagram.svg import HEADER, inline_svg
+from circuitgraph.errors import InputError, Problem, SurroundingsError
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".mmd", ".mermaid", ".html")
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import networkx as nx
 
-from circuitgraph.errors import InputError, Problem
 from circuitgraph.diagram import palette
 from circuitgraph.diagram.boxes import boxes_and_tags
 from circuitgraph.diagram.picture import Chip, DrawnEdge, DrawnNode, Picture, Rank
 from circuitgraph.diagram.text import decimals_for, number, plain
+from circuitgraph.errors import InputError, Problem
 
 METHOD_ORDER = ("exact", "eap_ig", "eap")
 PORT_ORDER = {"q": 0, "k": 1, "v": 2, "in": 3}

@@ -19,6 +19,7 @@ from circuitgraph.engine.modules import at_path
 from circuitgraph.engine.runs import Run
 from circuitgraph.engine.session import Session, check_finite
 from circuitgraph.engine.traces import Leaves
+from circuitgraph.errors import Problem, TaskError
 from circuitgraph.plan.sites import Site, sites
 
 Rule = Literal["midpoint", "left"]
@@ -39,6 +40,9 @@ def port_gradients(
     inputs = [*leaves["qkv"], *leaves["mlp_in"], *leaves["final"]]
     with torch.enable_grad():
         total = metric(run.logits).sum()
+        if not total.requires_grad:
+            message = f"{metric.name} has no gradient, so edges can be scored exactly but not estimated"
+            raise TaskError(Problem("no-gradient", message, where="task.metric"))
         found = torch.autograd.grad(total, inputs, allow_unused=True)
     gradients = [torch.zeros_like(at) if g is None else g for g, at in zip(found, inputs, strict=True)]
     layers = session.graph.layers

@@ -31,6 +31,15 @@ from circuitgraph.plan.variants import AttentionRead, EdgeRule, EdgeSet, Request
 Form = Literal["direct", "complement", "around"]
 BaselineKind = Literal["corrupt", "zero", "mean", "resample"]
 
+TRACE_WORTH = 1e9
+"""Multiplications that take about as long as the fixed cost of one more trace."""
+
+TOKENS_ASSUMED = 16
+"""Prompt length the grouping assumes; a plan knows the number of rows and not their lengths."""
+
+VARIANTS_AT_ONCE = 256
+"""How many edge sets are unfolded into arrays at a time while a plan is made."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -92,7 +101,7 @@ def compile_plan(
     wanted = dedupe(requests)
     variants = [request for request in wanted if isinstance(request, Variant)]
     reads = tuple(request for request in wanted if isinstance(request, AttentionRead))
-    return Plan(graph, baseline, examples, batch(graph, baseline, variants), reads)
+    return Plan(graph, baseline, examples, batch(graph, baseline, variants, examples), reads)
 
 
 def dedupe(requests: Iterable[Request]) -> tuple[Request, ...]:
@@ -169,22 +178,61 @@ def fold(graph: ResidualGraph, form: Form, used: Bools) -> tuple[int, tuple[Node
     return min((node.layer for node in alive), default=graph.layers), alive
 
 
-def batch(graph: ResidualGraph, baseline: BaselineKind, variants: Sequence[Variant]) -> tuple[Step, ...]:
-    """Group variants by rule, form and first block; each group is one step."""
-    groups: dict[tuple[str, Form, int], list[Variant]] = {}
+def batch(
+    graph: ResidualGraph, baseline: BaselineKind, variants: Sequence[Variant], examples: int = 1
+) -> tuple[Step, ...]:
+    """Group variants by rule, form and first block, then by what they need computed; each group is one step."""
+    groups: dict[tuple[EdgeRule, Form, int], list[Variant]] = {}
     for variant in variants:
         form = choose_form(graph, baseline, variant)
         groups.setdefault((variant.rule, form, _first_block(graph, form, variant)), []).append(variant)
     steps: list[Step] = []
     for (rule, form, start), members in groups.items():
-        if form == "direct":
-            live = tuple(node for node in graph.writers if node.layer >= start)
+        if form == "complement":
+            for alike in stack_alike(graph, examples, members):
+                live = _live_of_all(graph, form, alike)
+                steps.append(_step(graph, form, rule, alike, min((n.layer for n in live), default=graph.layers), live))
         else:
-            live = _live_of_all(graph, form, members)
-        cost = sum(forward_share(graph, live) for _ in members)
-        kind: EdgeRule = "circuit" if rule == "circuit" else "any-edge"
-        steps.append(Step(form, kind, tuple(members), start, live, cost))
+            live = tuple(node for node in graph.writers if node.kind != "embed" and node.layer >= start)
+            steps.append(_step(graph, form, rule, members, start, live))
     return tuple(steps)
+
+
+def stack_alike(
+    graph: ResidualGraph, examples: int, variants: Sequence[Variant]
+) -> tuple[tuple[Variant, ...], ...]:
+    """Cut sparse variants into stacks that need about the same components.
+
+    A lane computes whatever any lane of its stack needs, so stacking saves the fixed cost of a trace and spends
+    the difference. First fit, in order: a variant joins a stack if that spends less than it saves.
+    """
+    forward = examples * TOKENS_ASSUMED * full_cost(graph)
+    stacks: list[tuple[set[Node], list[Variant]]] = []
+    for variant in variants:
+        kept = variant.kept
+        needed = set(graph.writers) if kept.inverted else {edge.source for edge in kept.edges}
+        for union, members in stacks:
+            grown = union | needed
+            wide = forward_share(graph, grown)
+            spent = wide - forward_share(graph, needed) + len(members) * (wide - forward_share(graph, union))
+            if spent * forward <= TRACE_WORTH:
+                union |= needed
+                members.append(variant)
+                break
+        else:
+            stacks.append((needed, [variant]))
+    return tuple(tuple(members) for _, members in stacks)
+
+
+def _step(
+    graph: ResidualGraph,
+    form: Form,
+    rule: EdgeRule,
+    variants: Sequence[Variant],
+    start: int,
+    live: tuple[Node, ...],
+) -> Step:
+    return Step(form, rule, tuple(variants), start, live, len(variants) * forward_share(graph, live))
 
 
 def _first_block(graph: ResidualGraph, form: Form, variant: Variant) -> int:
@@ -202,19 +250,27 @@ def _first_block(graph: ResidualGraph, form: Form, variant: Variant) -> int:
 
 
 def _live_of_all(graph: ResidualGraph, form: Form, variants: Sequence[Variant]) -> tuple[Node, ...]:
-    live: set[Node] = set()
-    for variant in variants:
-        live.update(fold(graph, form, used_pairs(graph, form, variant.rule, [variant.kept]))[1])
-    return tuple(node for node in graph.writers if node in live)
+    """Live components of variants that run together: what can reach logits over the pairs any of them uses."""
+    union = np.zeros((1, graph.edge_count), dtype=bool)
+    for first in range(0, len(variants), VARIANTS_AT_ONCE):
+        some = variants[first : first + VARIANTS_AT_ONCE]
+        used = used_pairs(graph, form, some[0].rule, [variant.kept for variant in some])
+        union |= used.any(axis=0)
+    return fold(graph, form, union)[1]
 
 
-def forward_share(graph: ResidualGraph, live: Sequence[Node]) -> float:
-    """Cost of computing `live` and the logits of one position, as a share of a bare forward pass.
+def full_cost(graph: ResidualGraph) -> float:
+    """Multiplications of a bare forward pass per token, with an MLP of four times the width."""
+    block = 4 * graph.d_model**2 + 8 * graph.d_model**2 * graph.has_mlp
+    return graph.layers * block + graph.d_model * graph.vocab
 
-    Counts multiplications per token with an MLP of four times the width (4·d² an attention block, 8·d² an MLP)
-    and an unembedding at every token for the bare pass.
+
+def forward_share(graph: ResidualGraph, live: Iterable[Node]) -> float:
+    """Cost of computing `live`, as a share of a bare forward pass.
+
+    Counts multiplications per token: 4·d² an attention block, 8·d² an MLP, the unembedding at every token for the
+    bare pass and at one for ours.
     """
     head_cost, mlp_cost = 4 * graph.d_model**2 / graph.heads, 8 * graph.d_model**2
-    full = graph.layers * (head_cost * graph.heads + mlp_cost * graph.has_mlp) + graph.d_model * graph.vocab
     spent = sum(head_cost if node.kind == "head" else mlp_cost for node in live if node.kind != "embed")
-    return spent / full
+    return spent / full_cost(graph)

@@ -25,9 +25,14 @@ def pair_offsets(graph: ResidualGraph) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(graph.reads)]).astype(np.int64)
 
 
+@lru_cache(maxsize=16)
+def _pairs(graph: ResidualGraph) -> dict[Edge, int]:
+    return {edge: pair for pair, edge in enumerate(graph.edges())}
+
+
 def pair_of(graph: ResidualGraph, edge: Edge) -> int:
     """Place of an edge in the flat order, its position left aside."""
-    return int(pair_offsets(graph)[graph.port_index[edge.target]]) + graph.writer_index[edge.source]
+    return _pairs(graph)[edge.everywhere]
 
 
 @dataclass(frozen=True)
@@ -60,15 +65,14 @@ def kept_pairs(graph: ResidualGraph, sets: Sequence[EdgeSet]) -> Kept:
     """The arrays of several edge sets."""
     everywhere = np.zeros((len(sets), graph.edge_count), dtype=bool)
     placed: dict[str, list[tuple[int, int]]] = {}
+    pairs = _pairs(graph)
     for row, edges in enumerate(sets):
+        everywhere[row, [pairs[edge] for edge in edges.edges if edge.position is None]] = True
         for edge in edges.edges:
-            pair = pair_of(graph, edge)
-            if edge.position is None:
-                everywhere[row, pair] = True
-            else:
-                placed.setdefault(edge.position, []).append((row, pair))
+            if edge.position is not None:
+                placed.setdefault(edge.position, []).append((row, pairs[edge.everywhere]))
     arrays = {
-        name: (np.array([v for v, _ in pairs]), np.array([p for _, p in pairs]))
-        for name, pairs in sorted(placed.items())
+        name: (np.array([v for v, _ in found]), np.array([p for _, p in found]))
+        for name, found in sorted(placed.items())
     }
     return Kept(everywhere, arrays, np.array([edges.inverted for edges in sets], dtype=bool))

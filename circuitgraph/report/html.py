@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import networkx as nx
 
-from circuitgraph.errors import SurroundingsError
 from circuitgraph.diagram import svg_of, to_mermaid
 from circuitgraph.diagram.text import markup
+from circuitgraph.errors import SurroundingsError
 from circuitgraph.report.bars import bound_bar
 from circuitgraph.report.html_tables import details, edges, provenance, runs
 from circuitgraph.report.markup import TABLE_END, chip, signed, table_start, text

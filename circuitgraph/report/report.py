@@ -149,8 +149,8 @@ class Report:
         return report_html(self, fragment=True)
 
     def _repr_svg_(self) -> str | None:
-        from circuitgraph.errors import SurroundingsError
         from circuitgraph.diagram import svg_of
+        from circuitgraph.errors import SurroundingsError
 
         try:
             return svg_of(self.graph)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from circuitgraph.errors import InputError, Problem, SurroundingsError
 from circuitgraph.diagram import render, svg_of, to_dot, to_mermaid
 from circuitgraph.diagram.svg import HEADER
+from circuitgraph.errors import InputError, Problem, SurroundingsError
 from circuitgraph.report.encode import graph_json, report_json
 from circuitgraph.report.html import report_page
 from circuitgraph.report.tables import claims_csv, edges_csv, graphml

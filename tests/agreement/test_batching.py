@@ -21,7 +21,7 @@ each_ablation = pytest.mark.parametrize("ablation", ABLATIONS)
 
 def some_variants(case: Case) -> list[Variant]:
     draw = random.Random(5)
-    sets = [random_edge_set(case.edges, draw) for _ in range(12)]
+    sets = [random_edge_set(case.edges, draw) for _ in range(6)]
     return [Variant(one, rule) for one in sets for rule in ("circuit", "any-edge")]
 
 

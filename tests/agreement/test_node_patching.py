@@ -36,7 +36,7 @@ def changed(module: torch.nn.Module, change: Change, *, what: str) -> Iterator[N
     if what == "input":
         handle = module.register_forward_pre_hook(lambda _, given: (change(given[0]), *given[1:]))
     else:
-        handle = module.register_forward_hook(lambda _, __, out: change(out))
+        handle = module.register_forward_hook(lambda *given: change(given[2]))
     try:
         yield
     finally:

@@ -1,7 +1,5 @@
 """From config.json to the residual graph, and what is refused."""
 
-# ruff: noqa: E501 (messages stand as they are printed)
-
 from __future__ import annotations
 
 import json

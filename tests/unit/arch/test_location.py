@@ -1,7 +1,5 @@
 """Where a model is: embedded, in a directory, on the hub (a local server that answers as the hub does)."""
 
-# ruff: noqa: E501 (messages stand as they are printed)
-
 from __future__ import annotations
 
 import json

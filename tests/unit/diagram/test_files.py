@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from circuitgraph.errors import InputError, SurroundingsError
 from circuitgraph.diagram import layout, render, svg_of, to_dot, to_html, to_mermaid, to_svg
+from circuitgraph.errors import InputError, SurroundingsError
 from tests.unit.diagram.example_graphs import edge, induction, ioi, measured, node
 
 MAGIC = {

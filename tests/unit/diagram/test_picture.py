@@ -7,11 +7,11 @@ import math
 import networkx as nx
 import pytest
 
-from circuitgraph.errors import InputError
 from circuitgraph.diagram import palette
 from circuitgraph.diagram.compose import compose
 from circuitgraph.diagram.dot import THICKEST, THINNEST, dot_text, width_of
 from circuitgraph.diagram.picture import DrawnEdge, Picture
+from circuitgraph.errors import InputError
 from tests.unit.diagram.example_graphs import edge, induction, ioi, measured, node
 
 

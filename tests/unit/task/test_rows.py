@@ -1,7 +1,5 @@
 """Rows of a jsonl file: what is read, and that every kind of bad row is named with its line."""
 
-# ruff: noqa: E501 (messages stand as they are printed)
-
 from __future__ import annotations
 
 import json

@@ -1,7 +1,5 @@
 """The task as a whole: generated rows, positions by expression, what ablations need, the digest."""
 
-# ruff: noqa: E501 (messages stand as they are printed)
-
 from __future__ import annotations
 
 import json

@@ -1,7 +1,5 @@
 """Templates: what is filled in, where positions land, and what is refused."""
 
-# ruff: noqa: E501 (messages stand as they are printed)
-
 from __future__ import annotations
 
 from collections import Counter
