@@ -191,7 +191,9 @@ def batch(
         if form == "complement":
             for alike in stack_alike(graph, examples, members):
                 live = _live_of_all(graph, form, alike)
-                steps.append(_step(graph, form, rule, alike, min((n.layer for n in live), default=graph.layers), live))
+                steps.append(
+                    _step(graph, form, rule, alike, min((n.layer for n in live), default=graph.layers), live)
+                )
         else:
             live = tuple(node for node in graph.writers if node.kind != "embed" and node.layer >= start)
             steps.append(_step(graph, form, rule, members, start, live))

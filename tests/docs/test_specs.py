@@ -9,7 +9,9 @@ import pytest
 import circuitgraph as cg
 
 ROOT = Path(__file__).parents[2]
-SPECS = sorted(path.relative_to(ROOT) for folder in ("specs", "examples") for path in (ROOT / folder).glob("*.yaml"))
+SPECS = sorted(
+    path.relative_to(ROOT) for folder in ("specs", "examples") for path in (ROOT / folder).glob("*.yaml")
+)
 
 
 def test_there_are_specs() -> None:
