@@ -80,7 +80,7 @@ def read_plan(
         SurroundingsError: Memory ran out.
     """
     with memory_guard(), _placed_at_model(prepared.spec):
-        readings = session.run(plan, prepared.circuit.positions, told)
+        readings = session.run(plan, told)
     _demand_contrast(readings, prepared)
     return readings
 

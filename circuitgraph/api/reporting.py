@@ -25,7 +25,29 @@ def silences(prepared: Prepared) -> tuple[str, ...]:
         found.append("The spec makes no claims: the circuit was measured and nothing was judged.")
     if prepared.task.one_template:
         found.append("All rows share one template: intervals speak of its examples, not of other templates.")
+    alone = _alone_in_their_mean(prepared)
+    if alone:
+        found.append(
+            f"{len(alone)} of {len(prepared.task.rows)} rows (first: {alone[0]}) are alone in the mean at their "
+            "last token, so ablating replaces it by itself: prompts of equal length or coarser factors would help."
+        )
     return tuple(found)
+
+
+def _alone_in_their_mean(prepared: Prepared) -> list[str]:
+    """Rows whose last position no other row of their level has: there the mean is the row's own output."""
+    ablation, rows = prepared.circuit.ablation, prepared.task.rows
+    if ablation.kind != "mean" or ablation.over != "clean":
+        return []
+    lengths: dict[tuple[object, ...], list[int]] = {}
+    levels = [tuple(row.factors[name] for name in ablation.by) for row in rows]
+    for level, row in zip(levels, rows, strict=True):
+        lengths.setdefault(level, []).append(row.length)
+    return [
+        row.where
+        for level, row in zip(levels, rows, strict=True)
+        if sum(length >= row.length for length in lengths[level]) == 1
+    ]
 
 
 def make_report(
@@ -58,16 +80,15 @@ def make_report(
     from circuitgraph.validation.judging import contrast_estimate
 
     readings, hypothesis = bench.readings, bench.hypothesis
+    clear, contrast = contrast_estimate(bench)
     runs = {
         "clean": MeasuredRun(readings.clean, readings.clean * 0.0),
         "corrupt": MeasuredRun(readings.ablated, readings.ablated_kl),
     }
-    defined = float(bench.contrast.mean()) != 0.0
     for name, variant in (("circuit", hypothesis.kept), ("complement", hypothesis.complement)):
         if variant in readings.values:
-            share = bench.share(variant) if defined else None
+            share = bench.share(variant) if clear else None
             runs[name] = MeasuredRun(readings.values[variant], readings.kl[variant], share)
-    clear, contrast = contrast_estimate(bench)
     if not clear:
         interval = contrast.interval
         warnings = (

@@ -113,7 +113,7 @@ def attribute(
         if method.kind == "exact":
             rows = len(session.task.rows)
             plan = compile_plan(session.graph, session.ablation.kind, rows, exact_requests(edges))
-            found[method.key] = exact_scores(session.run(plan, positions_of(edges), progress), edges)
+            found[method.key] = exact_scores(session.run(plan, progress), edges)
         else:
             found[method.key] = _estimates(session, edges, method, progress)
     return found

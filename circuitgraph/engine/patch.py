@@ -299,16 +299,17 @@ class _SitePorts:
     def settle(self, still: Tensor) -> SettledPorts:
         """The distinct inputs among the (variant, port) pairs of `still`."""
         variant, port = still.nonzero(as_tuple=True)
-        rows = [port[:, None].to(self.dtype), self.constant.cpu()[variant, port]]
+        # In float64 whatever the model's dtype: bfloat16 cannot tell port 257 from 256.
+        rows = [port[:, None].double(), self.constant.cpu()[variant, port].double()]
         if self.extra is not None:
-            rows.append(self.extra[variant, port].to(self.dtype))
+            rows.append(self.extra[variant, port].double())
         distinct, source = torch.unique(torch.cat(rows, dim=1), dim=0, return_inverse=True)
         count = self.constant.shape[2]
         distinct = distinct.to(self.device)
         return SettledPorts(
             ports=distinct[:, 0].long(),
-            constant=distinct[:, 1 : 1 + count],
-            extra=None if self.extra is None else distinct[:, 1 + count :],
+            constant=distinct[:, 1 : 1 + count].to(self.dtype),
+            extra=None if self.extra is None else distinct[:, 1 + count :].to(self.dtype),
             variant=variant.to(self.device),
             port=port.to(self.device),
             source=source.to(self.device),

@@ -118,12 +118,11 @@ class Session:
         self._baselines = BaselineSource(self)
         self._metric_function: MetricFunction | None = None
 
-    def run(self, plan: Plan, positions: Sequence[str] = (), progress: Progress | None = None) -> Readings:
+    def run(self, plan: Plan, progress: Progress | None = None) -> Readings:
         """Execute a plan over every row of the task.
 
         Args:
             plan: Compiled for this model and task.
-            positions: Position expressions the plan's edges and reads use.
             progress: Told of every piece of work done, in bare forwards over all examples.
 
         Raises:
@@ -137,7 +136,7 @@ class Session:
         for read in plan.attention:
             readings.attention[read] = np.empty(n)
         with self.exclusive():
-            for batch in self.batches(positions):
+            for batch in self.batches(plan.positions):
                 rows = slice(batch.first, batch.first + len(batch))
                 reference = self.reference(batch)
                 readings.clean[rows] = _numpy(reference.metric(reference.clean.logits))

@@ -73,6 +73,15 @@ class Plan:
     attention: tuple[AttentionRead, ...]
 
     @property
+    def positions(self) -> tuple[str, ...]:
+        """Position expressions that edges and attention reads name, sorted."""
+        edges = (edge for step in self.steps for variant in step.variants for edge in variant.kept.edges)
+        named = {edge.position for edge in edges if edge.position is not None}
+        for read in self.attention:
+            named |= {read.query, read.key}
+        return tuple(sorted(named))
+
+    @property
     def cost(self) -> float:
         """Predicted cost in bare forward passes over the task's examples."""
         reference = 1.0 if self.baseline == "zero" else 2.0
@@ -81,12 +90,18 @@ class Plan:
     def __str__(self) -> str:
         lines = [f"plan for {self.graph.name}: {self.examples} examples, baseline {self.baseline}"]
         lines.append("  reference runs: clean" + ("" if self.baseline == "zero" else f", {self.baseline}"))
+        alike: dict[tuple[str, str, int], list[Step]] = {}
         for step in self.steps:
-            count = len(step.variants)
-            live = f"{len(step.live)}/{len(self.graph.writers) - 1} components"
+            alike.setdefault((step.form, step.rule, step.start), []).append(step)
+        for (form, rule, start), steps in alike.items():
+            count = sum(len(step.variants) for step in steps)
+            sizes = sorted({len(step.live) for step in steps})
+            live = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]}-{sizes[-1]}"
+            stacks = "" if len(steps) == 1 else f" in {len(steps)} stacks"
             lines.append(
-                f"  {step.form:<10} rule {step.rule:<8} {count:>5} variant{'s' if count > 1 else ' '}"
-                f"  from block {step.start}  {live}  ≈ {step.cost:.2f} forwards"
+                f"  {form:<10} rule {rule:<8} {count:>5} variant{'s' if count > 1 else ' '}{stacks}"
+                f"  from block {start}  {live}/{len(self.graph.writers) - 1} components"
+                f"  ≈ {sum(step.cost for step in steps):.2f} forwards"
             )
         if self.attention:
             lines.append(f"  attention  {len(self.attention)} reads in one clean run")

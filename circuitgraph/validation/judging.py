@@ -210,6 +210,12 @@ def _effect(bench: Bench, claim: ResolvedClaim) -> Outcome:
         "effect", text, judge(estimate, bounds), estimate, _as_dict(bounds), unit, edges=claim.edges
     )
     outcome = _with_strata(outcome, bench, bounds, values, None)
+    if claim.claim.direction == "denoising" and hypothesis.circuit.ablation.kind in ("zero", "mean"):
+        note = (
+            "Under zero and mean a denoised edge switches on everything downstream of it, however little it carries: "
+            "the effect is that switch and the edge together."
+        )
+        outcome = replace(outcome, notes=(*outcome.notes, note))
     rivals = [float(bench.effect(claim, rival).mean()) for rival in hypothesis.rival_targets(claim)]
     return _against(outcome, rivals, bounds, "random alternatives outside the circuit")
 

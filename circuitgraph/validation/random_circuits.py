@@ -33,6 +33,8 @@ def random_path(graph: ResidualGraph, draw: random.Random) -> list[Edge]:
 def random_circuit(graph: ResidualGraph, size: int, draw: random.Random) -> frozenset[Edge]:
     """A union of random paths with exactly `size` edges; the last path is cut short only if nothing fits.
 
+    Above half of the model's edges, where almost any set connects, a uniform draw of edges instead.
+
     Raises:
         ValueError: The model has fewer than `size` edges.
     """

@@ -10,7 +10,7 @@ import pytest
 from circuitgraph.engine.session import DEFAULT_BUDGET, Readings
 from circuitgraph.plan.variants import AttentionRead, Variant
 from circuitgraph.resolve.circuit import Ablation
-from tests.agreement.cases import ABLATIONS, PLACES, Case, random_edge_set, random_rows
+from tests.agreement.cases import ABLATIONS, Case, random_edge_set, random_rows
 from tests.oracle.random_models import random_gpt2
 
 SAME = 1e-12
@@ -28,7 +28,7 @@ def some_variants(case: Case) -> list[Variant]:
 def measured(case: Case, variants: list[Variant], budget: int = DEFAULT_BUDGET) -> Readings:
     reads = [AttentionRead(node, "END", "A") for node in case.graph.writers if node.kind == "head"]
     plan = case.plan([*variants, *reads])  # type: ignore[list-item]
-    return case.session(budget).run(plan, PLACES)
+    return case.session(budget).run(plan)
 
 
 def same(one: Readings, other: Readings, order: list[int] | None = None) -> None:

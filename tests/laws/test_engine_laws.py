@@ -14,7 +14,7 @@ from circuitgraph.names import Edge
 from circuitgraph.plan.variants import ABLATED, CLEAN, EdgeSet, Variant, denoising, noising
 from circuitgraph.resolve.circuit import Ablation
 from circuitgraph.task import Task
-from tests.agreement.cases import ABLATIONS, PLACES, Case, random_edge_set, random_rows
+from tests.agreement.cases import ABLATIONS, Case, random_edge_set, random_rows
 from tests.oracle.random_models import random_gpt2
 
 SAME = 1e-10
@@ -157,7 +157,7 @@ def test_effects_are_zero_where_clean_and_corrupt_are_equal(
     edges = draw.sample(case.edges, 3)
     variants = [act([edge]) for edge in edges for act in (noising, denoising)]
     session = case.session()
-    readings = session.run(case.plan(variants), PLACES)
+    readings = session.run(case.plan(variants))
     assert Task(rows, "logit_diff").metric == readings.metric
     for variant in variants:
         assert abs(readings.values[variant] - readings.clean).max() <= SAME

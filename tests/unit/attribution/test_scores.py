@@ -78,7 +78,7 @@ def test_means_are_over_examples() -> None:
 def test_exact_scores_are_the_noised_metric_less_the_clean_one() -> None:
     edges = [*EDGES[3:5], Edge(EDGES[3].source, EDGES[3].target, "END")]
     assert exact_requests(edges) == [noising([edge]) for edge in edges]
-    readings = CASE.session().run(CASE.plan([noising([edge]) for edge in edges]), positions_of(edges))
+    readings = CASE.session().run(CASE.plan([noising([edge]) for edge in edges]))
     found = exact_scores(readings, edges)
     assert (found.method, found.edges) == (Method("exact"), tuple(edges))
     for column, edge in enumerate(edges):
@@ -109,7 +109,7 @@ def test_the_progress_told_adds_up_to_the_cost() -> None:
             assert sum(told) == pytest.approx(cost)
     told = []
     plan = CASE.plan(noising([edge]) for edge in EDGES)
-    CASE.session(1).run(plan, (), told.append)
+    CASE.session(1).run(plan, told.append)
     assert sum(told) == pytest.approx(plan.cost)
 
 

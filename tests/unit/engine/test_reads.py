@@ -12,7 +12,7 @@ from circuitgraph.engine.batch import make_batch
 from circuitgraph.names import Node, head
 from circuitgraph.plan.variants import AttentionRead
 from circuitgraph.task.rows import Row
-from tests.agreement.cases import ABLATIONS, PLACES, Case, random_rows
+from tests.agreement.cases import ABLATIONS, Case, random_rows
 from tests.oracle.random_models import random_gpt2
 
 ROWS = random_rows((6, 3, 6, 4), 13, seed=5)
@@ -48,7 +48,7 @@ def test_attention_is_that_of_the_weights_and_of_hugging_face(implementation: st
     reads = [
         AttentionRead(node, *pair) for node in heads for pair in (("END", "A"), ("END", "END"), ("A", "B"))
     ]
-    found = case.session().run(case.plan(reads), PLACES).attention  # type: ignore[arg-type]
+    found = case.session().run(case.plan(reads)).attention  # type: ignore[arg-type]
     MODEL.set_attn_implementation("eager")
     for i, row in enumerate(ROWS):
         with torch.no_grad():

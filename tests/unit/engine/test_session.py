@@ -24,7 +24,7 @@ from circuitgraph.errors import ModelError, TaskError
 from circuitgraph.names import head
 from circuitgraph.plan.variants import AttentionRead, denoising, noising
 from circuitgraph.task import Task
-from tests.agreement.cases import ABLATIONS, PLACES, Case, random_rows
+from tests.agreement.cases import ABLATIONS, Case, random_rows
 from tests.oracle.random_models import random_gpt2
 
 ROWS = random_rows((5, 3, 5), 13, seed=3)
@@ -36,7 +36,7 @@ def work(model: GPT2LMHeadModel) -> tuple[Readings, np.ndarray]:
     case = Case(model, ROWS, ABLATIONS["corrupt"])
     session = case.session()
     acts = [act([edge]) for edge in case.edges[::5] for act in (noising, denoising)]
-    readings = session.run(case.plan([*acts, AttentionRead(head(0, 1), "END", "A")]), PLACES)  # type: ignore[list-item]
+    readings = session.run(case.plan([*acts, AttentionRead(head(0, 1), "END", "A")]))  # type: ignore[list-item]
     return readings, attribute(session, case.edges, [Method("eap")])["eap"].values
 
 
