@@ -28,7 +28,7 @@ SURROUNDINGS: dict[str, Any] = {
     "model": "zoo:induction",
     "task": {"prompts": {"zoo": "repeated-tokens", "examples": 128}, "metric": "logit_diff"},
     "nodes": {"previous_token": ["a0.h0"], "induction": ["a1.h*"]},
-    "edges": ["embed -> logits"],
+    "edges": ["embed -> a0.h0.v -> logits"],
 }
 
 

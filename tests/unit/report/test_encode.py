@@ -63,11 +63,14 @@ def test_keys_of_a_measured_report(measured: Report) -> None:
     data = measured.to_json()
     assert set(data) == TOP
     assert set(data["runs"]) == {"clean", "corrupt", "circuit", "complement"}
+    low, high = data["contrast"]["interval"]
+    shares_mean_something = not low <= 0 <= high
     for name, run in data["runs"].items():
         assert set(run) == RUN and len(run["values"]) == run["n"] == 24
         assert run["mean"] == pytest.approx(np.mean(run["values"]))
         assert run["std"] == pytest.approx(np.std(run["values"], ddof=1))
-        assert (run["faithfulness"] is None) == (name in ("clean", "corrupt"))
+        has_share = name in ("circuit", "complement") and shares_mean_something
+        assert (run["faithfulness"] is not None) == has_share
     assert len(data["claims"]) == 8
     for claim in data["claims"]:
         assert set(claim) == CLAIM and len(claim["interval"]) == 2
