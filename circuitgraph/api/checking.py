@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from circuitgraph.api.prepare import as_spec, prepare
-from circuitgraph.errors import InputError, Problem
+from circuitgraph.api.prepare import Prepared, as_spec, check_rule, prepare
+from circuitgraph.errors import InputError, Problem, SpecError
 from circuitgraph.spec import Spec
 
 
@@ -67,9 +67,18 @@ def check(spec: Spec | str | Path, *, allow_code: bool = False) -> Check:
     circuit = prepared.circuit
     return Check(
         problems=(),
-        notes=(*prepared.notes, *circuit.notes),
+        notes=(*prepared.notes, *circuit.notes, *_not_run(prepared)),
         nodes=len(circuit.nodes),
         edges=len(circuit.edges),
         paths=sum(len(paths) for paths in circuit.paths.values()),
         examples=len(prepared.task.rows),
     )
+
+
+def _not_run(prepared: Prepared) -> tuple[str, ...]:
+    """A note where the spec is sound and this version cannot run it."""
+    try:
+        check_rule(prepared.spec, prepared.circuit)
+    except SpecError as error:
+        return tuple(problem.message for problem in error.problems)
+    return ()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from circuitgraph.api.opening import memory_guard, open_session, read_plan
 from circuitgraph.api.prepare import Prepared, check_rule, prepare
 from circuitgraph.api.reporting import make_report, silences
-from circuitgraph.errors import InputError, Problem
+from circuitgraph.errors import InputError, Problem, quoted
 from circuitgraph.names import Edge
 from circuitgraph.spec import Spec
 
@@ -103,7 +103,7 @@ def validate(
 def attribute(
     spec: Spec | str | Path | Prepared,
     *,
-    methods: Sequence[str] = ("exact", "eap"),
+    methods: str | Sequence[str] = ("exact", "eap"),
     scope: Scope = "circuit",
     steps: int = 5,
     model: Any = None,
@@ -115,8 +115,8 @@ def attribute(
 
     Args:
         spec: A spec, the path of one, or what `prepare` made of it.
-        methods: exact, eap, eap-ig (midpoint rule), eap-ig-left (the published rule).
-        scope: "circuit" or "all".
+        methods: One or several of exact, eap, eap-ig (midpoint rule), eap-ig-left (the published rule).
+        scope: "circuit", or "all" edges of the model; one that the circuit limits to a position is scored there.
         steps: Steps of the integrated methods.
         model: As in `validate`.
         allow_code: As in `validate`.
@@ -129,13 +129,16 @@ def attribute(
     Raises:
         InputError: As `validate`; a method that cannot work with the metric.
     """
-    from circuitgraph.attribution.methods import method_named
+    from circuitgraph.attribution.methods import NAMES, method_named
     from circuitgraph.validation.hypothesis import Hypothesis
 
     started = time.perf_counter()
-    wanted = [method_named(name, steps) for name in dict.fromkeys(methods)]
-    if not wanted or scope not in ("circuit", "all"):
-        raise InputError(Problem("bad-call", "name at least one method, and scope circuit or all"))
+    names = [methods] if isinstance(methods, str) else methods
+    wanted = [method_named(name, steps) for name in dict.fromkeys(names)]
+    if not wanted:
+        raise InputError(Problem("no-method", f"name at least one method: {', '.join(NAMES)}"))
+    if scope not in ("circuit", "all"):
+        raise InputError(Problem("unknown-scope", f"unknown scope {quoted(scope)}: use circuit or all"))
     prepared = prepare(spec, model=model, allow_code=allow_code, to_run=True)
     from circuitgraph.attribution.attribute import attribute as score
     from circuitgraph.attribution.attribute import check_metric, errors_of
@@ -180,7 +183,8 @@ def _plan(prepared: Prepared, hypothesis: Any) -> Plan:
 def _scored_edges(prepared: Prepared, scope: Scope) -> tuple[Edge, ...]:
     if scope == "all":
         placed = tuple(edge for edge in prepared.circuit.edges if edge.position is not None)
-        return (*prepared.graph.edges(), *placed)
+        limited = {edge.everywhere for edge in placed}
+        return (*(edge for edge in prepared.graph.edges() if edge not in limited), *placed)
     if not prepared.circuit.edges:
         message = "the circuit has no edges to score (only paths): use scope all"
         raise InputError(Problem("no-edges", message))

@@ -12,7 +12,7 @@ import networkx as nx
 from circuitgraph.diagram import palette
 from circuitgraph.diagram.boxes import boxes_and_tags
 from circuitgraph.diagram.picture import Chip, DrawnEdge, DrawnNode, Picture, Rank
-from circuitgraph.diagram.text import decimals_for, number, plain
+from circuitgraph.diagram.text import decimals_for, number, plain, sign_shown
 from circuitgraph.errors import InputError, Problem
 
 METHOD_ORDER = ("exact", "eap_ig", "eap")
@@ -47,7 +47,7 @@ def compose(
     _check_minimum(min_effect)
     chosen = _method(graph, method)
     every = sorted(graph.edges(keys=True, data=True), key=lambda e: _edge_order(graph, e))
-    wanted = [e for e in every if e[3].get("in_circuit", True) or e[3].get("verdict") or not only_circuit]
+    wanted = [e for e in every if e[3].get("in_circuit", True) or _claimed(e[3]) or not only_circuit]
     strong = [e for e in wanted if _strong_enough(e[3], chosen, min_effect)]
     effects = [abs(x) for e in strong if (x := effect_of(e[3], chosen)) is not None]
     largest = max(effects, default=0.0)
@@ -147,7 +147,12 @@ def _edge_order(graph: nx.MultiDiGraph, edge: tuple[Any, ...]) -> tuple[Any, ...
 
 def _strong_enough(data: Mapping[str, Any], method: str | None, minimum: float | None) -> bool:
     effect = effect_of(data, method)
-    return minimum is None or effect is None or abs(effect) >= minimum or bool(data.get("verdict"))
+    return minimum is None or effect is None or abs(effect) >= minimum or _claimed(data)
+
+
+def _claimed(data: Mapping[str, Any]) -> bool:
+    """Whether a claim names the edge; one about several edges need not give each a verdict."""
+    return bool(data.get("verdict") or data.get("claims"))
 
 
 def _line(
@@ -167,6 +172,7 @@ def _line(
         position=None if data.get("position") is None else str(data["position"]),
         effect=effect,
         share=share,
+        sign=0 if effect is None else sign_shown(effect, decimals),
         verdict=str(verdict) if verdict else None,
         in_circuit=bool(data.get("in_circuit", True)),
         mark=mark,
@@ -277,7 +283,7 @@ def _about_node(name: str, data: Mapping[str, Any], in_circuit: bool) -> Iterabl
 
 
 def _facts(graph: nx.MultiDiGraph, decimals: int) -> tuple[str, ...]:
-    """What a result must name: model, metric on the clean and the ablated run, n, rule, ablation."""
+    """What a result must name: model, metric on the clean and the ablated run, n, rule, ablation, verdicts."""
     about = graph.graph
     metric = plain(about.get("metric") or "metric", 40)
     clean, ablated = about.get("metric_clean"), about.get("metric_corrupt")
@@ -292,4 +298,18 @@ def _facts(graph: nx.MultiDiGraph, decimals: int) -> tuple[str, ...]:
         first.append(f"n = {about['examples']}")
     rule = f"rule: {plain(about.get('rule') or 'circuit', 40)}"
     ablation = f"ablation: {plain(about.get('ablation') or 'corrupt', 60)}"
-    return (" · ".join(first), f"{rule} · {ablation}")
+    judged = _verdicts(about.get("verdicts"))
+    return (" · ".join(first), f"{rule} · {ablation}", *([judged] if judged else []))
+
+
+def _verdicts(kinds: object) -> str:
+    """How many claims have each verdict; those refuted by their kind, since no edge may show them."""
+    if not isinstance(kinds, Mapping):
+        return ""
+    told: list[str] = []
+    for verdict, mark in palette.VERDICT_MARK.items():
+        found = [plain(kind, 24) for kind in kinds.get(verdict) or ()]
+        if found:
+            named = f": {', '.join(dict.fromkeys(found))}" if verdict == "refuted" else ""
+            told.append(f"{mark} {len(found)} {verdict}{named}")
+    return f"claims: {' · '.join(told)}" if told else ""

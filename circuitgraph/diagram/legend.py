@@ -14,7 +14,6 @@ PORT_MEANING = {
     "q": "into a query",
     "k": "into a key",
     "v": "into a value",
-    "in": "into an MLP or the logits",
 }
 
 
@@ -44,24 +43,35 @@ def _ports(picture: Picture) -> str:
         if port in used:
             sample = _sample(palette.UNMEASURED, 2, palette.line_style(port).upper())
             rows.append(
-                (sample + (_chip(port) if port != "in" else '<TD WIDTH="14"></TD>'), PORT_MEANING[port])
+                (
+                    sample + (_chip(port) if port != "in" else '<TD WIDTH="14"></TD>'),
+                    _inputs(picture) if port == "in" else PORT_MEANING[port],
+                )
             )
     if any(len(port) > 1 and port != "in" for port in used):
         rows.append((_sample(palette.UNMEASURED, 2, "SOLID") + _chip("qkv"), "several ports of one head"))
     return _block(rows)
 
 
+def _inputs(picture: Picture) -> str:
+    """What the edges without a letter end in: MLPs, the logits or both."""
+    ends = {edge.target for edge in picture.edges if edge.port == "in"}
+    kinds = {node.kind for node in picture.nodes if node.name in ends}
+    names = [name for kind, name in (("mlp", "an MLP"), ("logits", "the logits")) if kind in kinds]
+    return f"into {' or '.join(names or ['a node'])}"
+
+
 def _signs(picture: Picture) -> str:
     rows: list[tuple[str, str]] = []
-    effects = [edge.effect for edge in picture.edges if edge.effect is not None]
-    if effects and picture.method is not None:
+    signs = {edge.sign for edge in picture.edges if edge.effect is not None}
+    if signs and picture.method is not None:
         method = picture.method.replace("_", "-")
         unit = f" {picture.unit}" if picture.unit else ""
         widest = number(picture.largest, decimals_for(picture.largest))
-        if any(effect < 0 for effect in effects):
-            rows.append((_sample(palette.SUPPORTS, 4), "corrupting it lowers the metric"))
-        if any(effect > 0 for effect in effects):
-            rows.append((_sample(palette.OPPOSES, 4), "corrupting it raises the metric"))
+        if -1 in signs:
+            rows.append((_sample(palette.SUPPORTS, 4), "ablating it lowers the metric"))
+        if 1 in signs:
+            rows.append((_sample(palette.OPPOSES, 4), "ablating it raises the metric"))
         rows.append((_sample(palette.NO_EFFECT, 1), f"width = |{method} effect|, widest {widest}{unit}"))
     if any(edge.effect is None for edge in picture.edges):
         rows.append((_sample(palette.UNMEASURED, 2), "not measured"))

@@ -24,7 +24,7 @@ def _chart(picture: Picture) -> Iterator[str]:
     yield "---"
     yield "flowchart BT"
     for text in (*picture.facts, *picture.notes):
-        yield f"  %% {mermaid(text)}"
+        yield f"  %% {_comment(text)}"
     ids = {node.name: f"n{index}" for index, node in enumerate(picture.nodes)}
     nodes = {node.name: node for node in picture.nodes}
     boxed = {name for box in picture.boxes for name in box.members}
@@ -39,6 +39,11 @@ def _chart(picture: Picture) -> Iterator[str]:
         middle = f'|"{text}"|' if text else ""
         yield f"  {ids[edge.source]} {arrow}{middle} {ids[edge.target]}"
     yield from _styles(picture)
+
+
+def _comment(text: str) -> str:
+    """`text` as it is, on one line; "%%{" would start a directive even inside a comment."""
+    return " ".join(text.split()).replace("%%", "% %")
 
 
 def _node(node: DrawnNode, ids: dict[str, str]) -> str:

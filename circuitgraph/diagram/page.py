@@ -9,7 +9,7 @@ import networkx as nx
 from circuitgraph.diagram import palette
 from circuitgraph.diagram.compose import METHOD_ORDER, edge_name, effect_of
 from circuitgraph.diagram.picture import Picture
-from circuitgraph.diagram.text import decimals_for, markup, number, plain
+from circuitgraph.diagram.text import decimals_for, markup, number, plain, sign_shown
 
 STYLE = f"""
 :root {{ color-scheme: light; }}
@@ -17,6 +17,7 @@ body {{ font: 15px/1.5 system-ui, Helvetica, Arial, sans-serif; color: {palette.
   background: {palette.PAPER}; margin: 2rem auto; padding: 0 1.5rem; max-width: 1400px; }}
 figure {{ margin: 0 0 2rem; overflow-x: auto; text-align: center; }}
 figure svg {{ max-width: 100%; height: auto; }}
+.scroll {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
 caption {{ text-align: left; font-weight: 600; padding-bottom: .5rem; }}
 th, td {{ padding: .25rem .9rem; border-bottom: 1px solid #E3E7EC; text-align: left; white-space: nowrap; }}
@@ -70,8 +71,9 @@ def _table(graph: nx.MultiDiGraph, picture: Picture) -> Iterator[str]:
     largest = max((abs(effect_of(data, m) or 0.0) for *_, data in rows for m in methods), default=0.0)
     decimals = decimals_for(largest)
     unit = f", {picture.unit}" if picture.unit else ""
+    yield '<div class="scroll">'
     yield "<table>"
-    yield f"<caption>{len(rows)} edges, effect on the metric when corrupted{markup(unit)}</caption>"
+    yield f"<caption>{len(rows)} edges, effect on the metric when ablated{markup(unit)}</caption>"
     heads = "".join(
         f'<th class="figure">{markup(m.replace("_", "-"))}</th><th>95 % interval</th>' for m in methods
     )
@@ -88,6 +90,7 @@ def _table(graph: nx.MultiDiGraph, picture: Picture) -> Iterator[str]:
         yield f"<tr{outside}><td><code>{name}</code></td>{cells}{judged}</tr>"
     yield "</tbody>"
     yield "</table>"
+    yield "</div>"
     if len(rows) > TABLE_ROWS:
         yield f"<p>The strongest {TABLE_ROWS} of {len(rows)} edges.</p>"
 
@@ -96,7 +99,7 @@ def _effect_cells(data: dict[str, object], method: str, decimals: int) -> str:
     effect = effect_of(data, method)
     if effect is None:
         return "<td></td><td></td>"
-    sign = "lowers" if effect < 0 else "raises" if effect > 0 else ""
+    sign = ("", "raises", "lowers")[sign_shown(effect, decimals)]
     low, high = effect_of(data, f"{method}_low"), effect_of(data, f"{method}_high")
     interval = "" if low is None or high is None else f"[{number(low, decimals)}, {number(high, decimals)}]"
     figure = number(effect, decimals, signed=True)

@@ -14,9 +14,9 @@ BLUE: Final = "#0072B2"
 VERMILION: Final = "#D55E00"
 
 SUPPORTS: Final = BLUE
-"""Corrupting the edge lowers the metric: the edge works for it."""
+"""Ablating the edge lowers the metric: the edge works for it."""
 OPPOSES: Final = VERMILION
-"""Corrupting the edge raises the metric: the edge works against it."""
+"""Ablating the edge raises the metric: the edge works against it."""
 UNMEASURED: Final = "#7A828E"
 NO_EFFECT: Final = "#A3A9B3"
 REFUTED: Final = "#B00020"

@@ -49,6 +49,7 @@ class DrawnEdge:
         port: "q", "k", "v", "in", or several letters.
         effect: Mean effect in the metric's unit, None where not measured.
         share: |effect| over the largest drawn, 0 where not measured.
+        sign: Sign of the effect as printed: 0 where it rounds to zero or was not measured.
         mark: Sign of its verdict, empty without one.
         figure: Its effect as printed, empty where not measured or where the diagram is crowded.
     """
@@ -60,6 +61,7 @@ class DrawnEdge:
     position: str | None
     effect: float | None
     share: float
+    sign: int
     verdict: str | None
     in_circuit: bool
     mark: str
@@ -74,12 +76,10 @@ class DrawnEdge:
 
     @property
     def colour(self) -> str:
-        """Sign of the effect as a colour."""
+        """Sign of the effect as a colour; what rounds to zero has none."""
         if self.effect is None:
             return palette.UNMEASURED
-        if self.effect == 0:
-            return palette.NO_EFFECT
-        return palette.SUPPORTS if self.effect < 0 else palette.OPPOSES
+        return (palette.NO_EFFECT, palette.OPPOSES, palette.SUPPORTS)[self.sign]
 
     @property
     def refuted(self) -> bool:

@@ -53,6 +53,11 @@ def number(value: float, decimals: int = 2, signed: bool = False) -> str:
     return ("+" if signed and value > 0 else "") + text.replace("-", MINUS)
 
 
+def sign_shown(value: float, decimals: int) -> int:
+    """Sign of a finite `value` as `number` prints it: 0 where it rounds to zero."""
+    return 0 if float(f"{value:.{decimals}f}") == 0 else (value > 0) - (value < 0)
+
+
 def quoted(text: str) -> str:
     """A DOT quoted string whose value is `text` (an identifier, not a label)."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

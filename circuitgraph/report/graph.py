@@ -83,8 +83,9 @@ def result_graph(
         measured: Graph attributes: metric, unit, examples (n), and for every run its mean metric
             (metric_clean, metric_corrupt, metric_circuit, metric_complement).
         scores: Method key -> scores; edges outside the circuit come with `in_circuit` False.
-        claims: Judged claims, in the order of the circuit's. Edges that a claim names carry its verdict,
-            and so do those that a refuted `minimal` has below its bound.
+        claims: Judged claims, in the order of the circuit's. Their verdicts are the graph's attribute
+            `verdicts`, verdict -> kinds of the claims; edges that a claim names carry its index in `claims`,
+            and its verdict in `verdict` where it is one about the edge (see `_tells_of_each`).
         clusters: One label per example; resamples keep examples of one label together.
         seed: Seed of the resampling.
     """
@@ -95,6 +96,8 @@ def result_graph(
         graph.graph["values_dropped"] = True
     for key, found in scores.items():
         _add_scores(graph, circuit, key, found, keep_values, clusters, seed)
+    if claims:
+        graph.graph["verdicts"] = _verdicts(claims)
     for index, outcome in enumerate(claims):
         _add_verdict(graph, circuit, index, outcome)
     return graph
@@ -151,6 +154,12 @@ def _intervals(values: Values, clusters: Sequence[Hashable] | None, seed: int) -
         yield estimate_from(float(means[i]), resampled[:, i], left_out[:, i], units, DEFAULT_LEVEL).interval
 
 
+def _verdicts(claims: Sequence[Outcome]) -> dict[str, list[str]]:
+    """Kinds of the claims of each verdict, in the claims' order; verdicts that none has are left out."""
+    kinds = {verdict: [o.kind for o in claims if o.verdict.value == verdict] for verdict in SEVERITY}
+    return {verdict: found for verdict, found in kinds.items() if found}
+
+
 def _add_verdict(graph: nx.MultiDiGraph, circuit: Circuit, index: int, outcome: Outcome) -> None:
     """Mark the edges that a claim names.
 
@@ -164,8 +173,9 @@ def _add_verdict(graph: nx.MultiDiGraph, circuit: Circuit, index: int, outcome: 
             continue
         attributes = _add_edge(graph, circuit, edge, in_circuit=False)
         attributes.setdefault("claims", []).append(index)
-        found = {attributes.get("verdict"), outcome.verdict.value}
-        attributes["verdict"] = next(verdict for verdict in SEVERITY if verdict in found)
+        if _tells_of_each(circuit, index, outcome):
+            found = {attributes.get("verdict"), outcome.verdict.value}
+            attributes["verdict"] = next(verdict for verdict in SEVERITY if verdict in found)
         if _is_exact_score(circuit, index, outcome) and "exact" not in attributes:
             attributes["exact"] = outcome.estimate.value
             interval = outcome.estimate.interval
@@ -176,7 +186,7 @@ def _add_verdict(graph: nx.MultiDiGraph, circuit: Circuit, index: int, outcome: 
 
 
 def _named_edges(circuit: Circuit, index: int, outcome: Outcome) -> tuple[Edge, ...]:
-    """The edges that show a claim's verdict.
+    """The edges that a claim is about.
 
     Those that the claim names by an arrow (a claim about a node or group is about all that leaves it, not
     about single edges), or that a refuted `minimal` has shown to lie below its bound.
@@ -187,6 +197,16 @@ def _named_edges(circuit: Circuit, index: int, outcome: Outcome) -> tuple[Edge, 
     if isinstance(claim, Minimal) and outcome.verdict is Verdict.REFUTED:
         return tuple(edge for edge in circuit.edges if str(edge) in outcome.failing)
     return ()
+
+
+def _tells_of_each(circuit: Circuit, index: int, outcome: Outcome) -> bool:
+    """Whether a claim's verdict is shown at each edge that it names.
+
+    What holds for several edges together need not hold for each, and a denoising effect is not the effect
+    printed at the edge: support is shown only where the claim is about the noising effect of one edge. Any
+    other verdict is a warning about all the edges that the claim names.
+    """
+    return outcome.verdict is not Verdict.SUPPORTED or _is_exact_score(circuit, index, outcome)
 
 
 def _is_exact_score(circuit: Circuit, index: int, outcome: Outcome) -> bool:

@@ -13,7 +13,7 @@ from circuitgraph.errors import SurroundingsError
 from circuitgraph.report.bars import bound_bar
 from circuitgraph.report.html_tables import details, edges, provenance, runs
 from circuitgraph.report.markup import TABLE_END, chip, signed, table_start, text
-from circuitgraph.report.numbers import plain_figure
+from circuitgraph.report.numbers import figure, plain_figure
 from circuitgraph.report.style import FRAGMENT, PAGE
 from circuitgraph.report.wording import (
     claims_title,
@@ -103,7 +103,7 @@ def _header(report: Report) -> Iterator[str]:
     for name in ("circuit", "complement"):
         run = report.runs.get(name)
         if run is not None:
-            share = "undefined" if run.faithfulness is None else f"{run.faithfulness:.3f}"
+            share = "undefined" if run.faithfulness is None else figure(run.faithfulness, 3)
             kl = plain_figure(float(run.kl.mean()))
             yield _tile(f"f({name})", signed(share), f"KL from clean {kl} nats")
     value, ends = with_interval(report.contrast).split(" ", 1)

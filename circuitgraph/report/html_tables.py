@@ -11,7 +11,7 @@ from circuitgraph.diagram.compose import edge_name, effect_of
 from circuitgraph.diagram.text import decimals_for as table_decimals
 from circuitgraph.report.bars import bound_bar, effect_bar
 from circuitgraph.report.markup import TABLE_END, chip, lines, signed, table_start, text
-from circuitgraph.report.numbers import decimals_for, decimals_of, figure, interval, plain_figure
+from circuitgraph.report.numbers import decimals_for, decimals_of, figure, interval, plain_figure, sign_shown
 from circuitgraph.report.tables import GraphEdge, methods_of, sorted_edges
 from circuitgraph.report.wording import RUN_NAMES, estimate_text, limits, violation
 from circuitgraph.spec import dump
@@ -38,7 +38,7 @@ def runs(report: Report) -> Iterator[str]:
             figure(float(run.values.mean()), decimals),
             figure(float(run.values.std(ddof=1)), decimals) if count > 1 else "",
             str(count),
-            "" if run.faithfulness is None else f"{run.faithfulness:.3f}",
+            "" if run.faithfulness is None else figure(run.faithfulness, 3),
             plain_figure(float(run.kl.mean())),
         )
         figures = "".join(f'<td class="figure">{signed(cell)}</td>' for cell in cells)
@@ -52,7 +52,7 @@ def edges(report: Report, graph: nx.MultiDiGraph) -> Iterator[str]:
     unit = "" if report.unit == "metric" else f" in {report.unit}"
     shown = rows[:EDGE_ROWS]
     many = f"{len(rows)}" if len(shown) == len(rows) else f"the strongest {len(shown)} of {len(rows)}"
-    told = f"{many}; effect on the metric when corrupted{unit}" if methods else many
+    told = f"{many}; effect on the metric when ablated{unit}" if methods else many
     yield f"<h2>Edges<small>{text(told)}</small></h2>"
     names = [text(method.replace("_", "-")) for method in methods]
     heads = "".join(f'<th class="figure">{name}</th><th>95 % interval</th>' for name in names)
@@ -82,7 +82,7 @@ def _effect(data: dict[str, Any], method: str, decimals: int) -> str:
     effect = effect_of(data, method)
     if effect is None:
         return "<td></td><td></td>"
-    sign = "lowers" if effect < 0 else "raises" if effect > 0 else ""
+    sign = ("", "raises", "lowers")[sign_shown(effect, decimals)]
     low, high = effect_of(data, f"{method}_low"), effect_of(data, f"{method}_high")
     ends = "" if low is None or high is None else interval(low, high, decimals)
     value = signed(figure(effect, decimals))
@@ -94,6 +94,7 @@ def _edge_bar(data: dict[str, Any], method: str, largest: float, decimals: int) 
     if effect is None:
         return ""
     low, high = effect_of(data, f"{method}_low"), effect_of(data, f"{method}_high")
+    effect = effect if sign_shown(effect, decimals) else 0.0
     return effect_bar(effect, low, high, largest, signed(figure(effect, decimals)))
 
 

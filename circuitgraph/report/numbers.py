@@ -50,6 +50,12 @@ def figure(value: float | None, decimals: int) -> str:
     return text.lstrip("-") if float(text) == 0.0 else text
 
 
+def sign_shown(value: float, decimals: int) -> int:
+    """Sign of a finite `value` as `figure` prints it: 0 where it rounds to zero."""
+    shown = float(figure(value, decimals))
+    return (shown > 0) - (shown < 0)
+
+
 def interval(low: float, high: float, decimals: int) -> str:
     """An interval in brackets; an end without limit in a round one."""
     left = "(" if math.isinf(low) else "["

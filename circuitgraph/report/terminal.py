@@ -189,7 +189,7 @@ def _facts(report: Report) -> Iterator[tuple[str, RenderableType]]:
 def _run_text(report: Report, name: str) -> str:
     run = report.runs[name]
     decimals = decimals_for(float(each.values.mean()) for each in report.runs.values())
-    share = "f undefined" if run.faithfulness is None else f"f = {run.faithfulness:.3f}"
+    share = "f undefined" if run.faithfulness is None else f"f = {figure(run.faithfulness, 3)}"
     mean = figure(float(run.values.mean()), decimals)
     kl = plain_figure(float(run.kl.mean()))
     return f"{share}, metric {mean}, KL {kl} nats ({RUN_NAMES[name]})"

@@ -115,7 +115,7 @@ def estimate_text(error: EstimateError) -> str:
     rank = (
         "no rank correlation (one side is constant)"
         if error.rank_correlation is None
-        else f"rank correlation {error.rank_correlation:.2f}"
+        else f"rank correlation {figure(error.rank_correlation, 2)}"
     )
     edges = "1 edge" if error.edges == 1 else f"{error.edges} edges"
     miss = f"worst miss {plain_figure(error.worst_miss)} at {error.worst_edge}"

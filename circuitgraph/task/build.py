@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from circuitgraph.arch.residual import ResidualGraph
-from circuitgraph.errors import TaskError
+from circuitgraph.errors import Problem, TaskError, quoted
+from circuitgraph.spec.document import problem_at
 from circuitgraph.spec.model import Spec
 from circuitgraph.spec.prompts import Prompts, PythonPrompts, TemplatePrompts, ZooPrompts
 from circuitgraph.task.findings import Findings
@@ -36,13 +39,34 @@ def build_task(
     """
     findings = Findings(spec.document)
     needs = metric_needs(spec.task.metric, findings, allow_code=allow_code)
-    factors = tuple(dict.fromkeys(spec.task.factors))
+    factors = _factors(spec, findings)
     reader = RowReader(findings, graph, tokenizer, spec.task.metric, needs, factors)
     placed = _rows(spec.task.prompts, Setting(spec.directory, reader, findings, allow_code))
     rows = with_declared(placed, spec.task.positions, tokenizer, findings)
     findings.add(ablation_problems(rows, written_baseline(spec.ablation), spec.document))
     findings.stop_if_any()
     return Task(tuple(rows), spec.task.metric, factors)
+
+
+def _factors(spec: Spec, findings: Findings) -> tuple[str, ...]:
+    """The declared factors; one that the prompts are known not to bring is reported at its own place."""
+    known = known_factors(spec)
+    wrong: list[Problem] = []
+    for index, name in enumerate(spec.task.factors):
+        if known is None or name in known:
+            continue
+        offered = sorted(known | _possible_factors(spec))
+        close = get_close_matches(name, offered, n=1)
+        message = f"no factor is called {quoted(name)}: these prompts bring {', '.join(offered)}"
+        hint = f"did you mean {close[0]}?" if close else None
+        wrong.append(problem_at(spec.document, ("task", "factors", index), "unknown-factor", message, hint))
+    findings.add(wrong)
+    return tuple(name for name in dict.fromkeys(spec.task.factors) if known is None or name in known)
+
+
+def _possible_factors(spec: Spec) -> frozenset[str]:
+    prompts = spec.task.prompts
+    return frozenset(prompts.slots) if isinstance(prompts, TemplatePrompts) else frozenset()
 
 
 def check_ablation(task: Task, ablation: Baseline) -> None:

@@ -44,8 +44,8 @@ class Hypothesis:
     def __post_init__(self) -> None:
         if self.circuit.rule not in ("circuit", "any-edge"):
             message = (
-                f"rule {self.circuit.rule} is resolved but not run by this version: "
-                "give edges and use rule circuit or any-edge"
+                f"rule {self.circuit.rule} (a spec of paths alone means rule path) is checked but not run by this "
+                "version: give edges and use rule circuit or any-edge"
             )
             raise SpecError(Problem("rule-not-run", message, where="rule"))
 

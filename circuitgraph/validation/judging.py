@@ -242,12 +242,12 @@ def _attends(bench: Bench, claim: ResolvedClaim) -> Outcome:
         return np.mean(reads, axis=0)
 
     values = attention(claim.heads)
-    estimate = mean(values, clusters=bench.clusters, seed=bench.seed)
+    estimate = _within_unit(mean(values, clusters=bench.clusters, seed=bench.seed))
     names = claim.claim.heads if isinstance(claim.claim.heads, str) else ", ".join(claim.claim.heads)
     text = f"attention of {names} from {claim.query} to {claim.key} {_bound_text(bounds)}"
     parts: list[PartDrop] = []
     for head in claim.heads:
-        each = mean(attention([head]), clusters=bench.clusters, seed=bench.seed)
+        each = _within_unit(mean(attention([head]), clusters=bench.clusters, seed=bench.seed))
         parts.append(PartDrop(str(head), each.value, each.interval.low, each.interval.high))
     notes = ()
     if len(parts) > 1:
@@ -269,10 +269,20 @@ def _attends(bench: Bench, claim: ResolvedClaim) -> Outcome:
     return _against(outcome, rivals, bounds, "sets of other heads")
 
 
+def _within_unit(estimate: Estimate) -> Estimate:
+    """The estimate of a probability: its interval cannot leave [0, 1], and an unbounded one says nothing."""
+    interval = estimate.interval
+    if not interval.bounded:
+        return estimate
+    clipped = replace(interval, low=max(0.0, interval.low), high=min(1.0, interval.high))
+    return replace(estimate, interval=clipped)
+
+
 def _with_strata(
     outcome: Outcome, bench: Bench, bounds: Bounds | None, values: Values, denominator: Values | None
 ) -> Outcome:
     """Add summary, strata, worst stratum and variance explained; note a stratum that violates the bound."""
+    scope = "Of the weakest part: " if outcome.kind == "minimal" else ""
     strata = tuple(per_stratum(values, bench.labels, denominator)) if bench.labels else ()
     worst = worst_stratum(strata, bounds, outcome.estimate.value) if strata else None
     notes = outcome.notes
@@ -284,7 +294,7 @@ def _with_strata(
         strata=strata,
         worst=worst,
         explained={name: eta_squared(values, labels) for name, labels in bench.labels.items()},
-        notes=(*notes, *outcome.estimate.notes),
+        notes=(*notes, *(f"{scope}{note}" for note in outcome.estimate.notes)),
     )
 
 
