@@ -102,7 +102,9 @@ def as_markdown(rows: list[dict[str, float | str]], threads: int, repeats: int) 
         "Written by `make bench` (`python -m benchmarks --write docs/benchmarks.md`).",
         "",
         f"Machine: {platform.machine()}, {platform.system()}, {threads} CPU threads, Python "
-        f"{platform.python_version()}, {versions}. Medians of {repeats} repeats, range in brackets; the unit is a bare",
+        f"{platform.python_version()}, {versions}.",
+        "",
+        f"Medians of {repeats} repeats, range in brackets; the unit is a bare",
         "Hugging Face forward pass of the same batch in the same process, measured right before each repeat. Extra "
         "memory is",
         "the growth of the process's peak resident size over that of loading the model and running it once. Allocator "

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 PACKAGES = ("circuitgraph", "torch", "nnsight", "transformers", "networkx", "numpy", "scipy")
 
 
-def silences(prepared: Prepared) -> tuple[str, ...]:
-    """What a reader of the verdicts might take for granted and must not."""
+def silences(prepared: Prepared, *, judged: bool) -> tuple[str, ...]:
+    """What a reader of the numbers might take for granted and must not; `judged`: claims were to be judged."""
     found: list[str] = []
-    if not prepared.circuit.claims:
+    if judged and not prepared.circuit.claims:
         found.append("The spec makes no claims: the circuit was measured and nothing was judged.")
     if prepared.task.one_template:
         found.append("All rows share one template: intervals speak of its examples, not of other templates.")

@@ -94,7 +94,7 @@ def validate(
         claims=judge_claims(bench),
         scores=scores,
         errors=errors_of(session, scores) if gradient else (),
-        warnings=(*notes, *prepared.circuit.notes, *silences(prepared)),
+        warnings=(*notes, *prepared.circuit.notes, *silences(prepared, judged=True)),
         session=session,
         started=started,
     )
@@ -161,7 +161,7 @@ def attribute(
         claims=(),
         scores=scores,
         errors=errors_of(session, scores, seed=seed),
-        warnings=(*notes, *prepared.circuit.notes),
+        warnings=(*notes, *prepared.circuit.notes, *silences(prepared, judged=False)),
         session=session,
         started=started,
     )

@@ -15,7 +15,7 @@ from circuitgraph.diagram.picture import Chip, DrawnEdge, DrawnNode, Picture, Ra
 from circuitgraph.diagram.text import decimals_for, number, plain, sign_shown
 from circuitgraph.errors import InputError, Problem
 
-METHOD_ORDER = ("exact", "eap_ig", "eap")
+METHOD_ORDER = ("exact", "eap_ig", "eap_ig_left", "eap")
 PORT_ORDER = {"q": 0, "k": 1, "v": 2, "in": 3}
 
 LABELLED_EDGES = 20
@@ -72,6 +72,7 @@ def compose(
         title=plain(graph.graph.get("name") or "circuit", 90),
         about=plain(graph.graph.get("about") or "", 400),
         facts=_facts(graph, decimals),
+        verdicts=_verdicts(graph.graph.get("verdicts")),
         notes=tuple(notes),
         nodes=tuple(replace(dot, tags=tags.get(dot.name, ())) for dot in nodes),
         edges=tuple(lines),
@@ -283,7 +284,7 @@ def _about_node(name: str, data: Mapping[str, Any], in_circuit: bool) -> Iterabl
 
 
 def _facts(graph: nx.MultiDiGraph, decimals: int) -> tuple[str, ...]:
-    """What a result must name: model, metric on the clean and the ablated run, n, rule, ablation, verdicts."""
+    """What a result must name: model, metric on the clean and the ablated run, n, rule, ablation."""
     about = graph.graph
     metric = plain(about.get("metric") or "metric", 40)
     clean, ablated = about.get("metric_clean"), about.get("metric_corrupt")
@@ -298,8 +299,7 @@ def _facts(graph: nx.MultiDiGraph, decimals: int) -> tuple[str, ...]:
         first.append(f"n = {about['examples']}")
     rule = f"rule: {plain(about.get('rule') or 'circuit', 40)}"
     ablation = f"ablation: {plain(about.get('ablation') or 'corrupt', 60)}"
-    judged = _verdicts(about.get("verdicts"))
-    return (" · ".join(first), f"{rule} · {ablation}", *([judged] if judged else []))
+    return (" · ".join(first), f"{rule} · {ablation}")
 
 
 def _verdicts(kinds: object) -> str:

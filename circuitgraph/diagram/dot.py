@@ -66,8 +66,13 @@ def _graph(picture: Picture) -> Iterator[str]:
         row += [node.name for node in picture.nodes if node.rank == rank]
         yield f"  {{ rank=same; {'; '.join(quoted(name) for name in row)}; }}"
     for box, place in captions:
-        first = next(name for name in nodes if name in box.members and nodes[name].rank == place)
-        yield f"  {quoted(_caption_name(box))} -> {quoted(first)} [style=invis];"
+        for rank in picture.ranks:
+            row = [name for name in nodes if name in box.members and nodes[name].rank == rank]
+            # members of boxes inside are in the order of those
+            row = [name for name in row if not any(name in part.members for part in box.inner)] or row[:1]
+            start = [_caption_name(box)] if rank == place else []
+            for left, right in pairwise([*start, *row]):
+                yield f"  {quoted(left)} -> {quoted(right)} [style=invis];"
     yield ""
     for index, edge in enumerate(picture.edges):
         yield f"  {_edge(edge, index, picture, nodes)}"

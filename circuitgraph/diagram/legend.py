@@ -23,6 +23,7 @@ def caption(picture: Picture) -> str:
     for line in wrapped(picture.about, 90, 2):
         rows.append(_row(_quiet(line, 11)))
     rows.extend(_row(_quiet(fact, 10, palette.INK)) for fact in picture.facts)
+    rows.extend(_row(_quiet(line, 10, palette.INK)) for line in wrapped(picture.verdicts, 110, 3))
     rows.extend(_row(_quiet(note, 10, palette.REFUTED)) for note in picture.notes)
     return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2">{"".join(rows)}</TABLE>'
 

@@ -10,6 +10,8 @@ from circuitgraph.diagram.picture import Box, DrawnEdge, DrawnNode, Picture
 from circuitgraph.diagram.text import mermaid, plain, yaml_string
 
 SHAPES = {"head": ('("', '")'), "mlp": ('["', '"]'), "embed": ('[["', '"]]'), "logits": ('[["', '"]]')}
+COMMENT_SIGNS = "=()[]%'"
+"""What a comment holds as it is: nothing that starts a directive, or markup in a page around the text."""
 DASHES = {"dashed": "8 4", "dotted": "2 3"}
 
 
@@ -20,11 +22,11 @@ def mermaid_text(picture: Picture) -> str:
 
 def _chart(picture: Picture) -> Iterator[str]:
     yield "---"
-    yield f"title: {yaml_string(picture.title)}"
+    yield f"title: {yaml_string(' · '.join(part for part in (picture.title, picture.verdicts) if part))}"
     yield "---"
     yield "flowchart BT"
-    for text in (*picture.facts, *picture.notes):
-        yield f"  %% {_comment(text)}"
+    for text in (*picture.facts, *filter(None, [picture.verdicts]), *picture.notes):
+        yield f"  %% {mermaid(text, COMMENT_SIGNS)}"
     ids = {node.name: f"n{index}" for index, node in enumerate(picture.nodes)}
     nodes = {node.name: node for node in picture.nodes}
     boxed = {name for box in picture.boxes for name in box.members}
@@ -39,11 +41,6 @@ def _chart(picture: Picture) -> Iterator[str]:
         middle = f'|"{text}"|' if text else ""
         yield f"  {ids[edge.source]} {arrow}{middle} {ids[edge.target]}"
     yield from _styles(picture)
-
-
-def _comment(text: str) -> str:
-    """`text` as it is, on one line; "%%{" would start a directive even inside a comment."""
-    return " ".join(text.split()).replace("%%", "% %")
 
 
 def _node(node: DrawnNode, ids: dict[str, str]) -> str:

@@ -100,11 +100,12 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A whole diagram, format aside."""
+    """A whole diagram, format aside; `verdicts` sums up the claims, empty where there are none."""
 
     title: str
     about: str
     facts: tuple[str, ...]
+    verdicts: str
     notes: tuple[str, ...]
     nodes: tuple[DrawnNode, ...]
     edges: tuple[DrawnEdge, ...]

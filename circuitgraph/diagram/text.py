@@ -83,6 +83,7 @@ def yaml_string(text: str) -> str:
     return "".join(f"\\u{ord(c):04x}" if c in "<>&" else c for c in quoted_text)
 
 
-def mermaid(text: str) -> str:
-    """`text` inside a quoted Mermaid label: everything but letters, digits and harmless signs as a code."""
-    return "".join(c if c.isalnum() or c in " .,:@+-/_→·✓✗?≈×−…" else f"#{ord(c)};" for c in text)
+def mermaid(text: str, also: str = "") -> str:
+    """`text` inside a quoted Mermaid label: all but letters, digits and harmless signs as codes."""
+    harmless = " .,:@+-/_→·✓✗?≈×−…" + also
+    return "".join(c if c.isalnum() or c in harmless else f"#{ord(c)};" for c in text)

@@ -56,7 +56,8 @@ def edges(report: Report, graph: nx.MultiDiGraph) -> Iterator[str]:
     yield f"<h2>Edges<small>{text(told)}</small></h2>"
     names = [text(method.replace("_", "-")) for method in methods]
     heads = "".join(f'<th class="figure">{name}</th><th>95 % interval</th>' for name in names)
-    yield from table_start(f"<th>edge</th>{heads}{'<th></th>' if methods else ''}<th>claim</th>")
+    head = f"<th>edge</th><th>claim</th>{'<th></th>' if methods else ''}{heads}"
+    yield from table_start(head, wide=True)
     first = next(iter(methods), "")
     largest = max(_largest(shown, f"{first}{end}") for end in ("", "_low", "_high"))
     decimals = {method: table_decimals(_largest(shown, method)) for method in methods}
@@ -64,11 +65,11 @@ def edges(report: Report, graph: nx.MultiDiGraph) -> Iterator[str]:
         cells = "".join(_effect(data, method, decimals[method]) for method in methods)
         name = text(edge_name(source, target, data, key))
         if methods:
-            cells += f'<td class="bar">{_edge_bar(data, first, largest, decimals[first])}</td>'
+            cells = f'<td class="bar">{_edge_bar(data, first, largest, decimals[first])}</td>{cells}'
         judged = chip(Verdict(data["verdict"])) if data.get("verdict") else ""
         outside = "" if data.get("in_circuit", True) else ' class="outside"'
         said = "" if data.get("in_circuit", True) else " <small>not in the circuit</small>"
-        yield f'<tr{outside}><td class="name"><code>{name}</code>{said}</td>{cells}<td>{judged}</td></tr>'
+        yield f'<tr{outside}><td class="name"><code>{name}</code>{said}</td><td>{judged}</td>{cells}</tr>'
     yield TABLE_END
     for error in report.errors:
         yield f'<p class="quiet">{signed(text(estimate_text(error)))}</p>'

@@ -14,9 +14,9 @@ _MINUS = re.compile(r"(?<![\w-])-(?=[\d∞])")
 TABLE_END = "</tbody></table></div>"
 
 
-def table_start(head: str, narrow: bool = False) -> Iterable[str]:
+def table_start(head: str, narrow: bool = False, wide: bool = False) -> Iterable[str]:
     """A table up to its rows, in a box that scrolls where the page is too narrow."""
-    kind = ' class="narrow"' if narrow else ""
+    kind = ' class="narrow"' if narrow else ' class="wide"' if wide else ""
     return (f'<div class="scroll"><table{kind}>', f"<thead><tr>{head}</tr></thead>", "<tbody>")
 
 

@@ -58,6 +58,8 @@ RULES: Final = """
 .cg td.interval { color: var(--quiet); white-space: nowrap; }
 .cg td.bar { width: 170px; padding-top: .5rem; }
 .cg td.name { white-space: nowrap; }
+.cg td.name small { display: block; }
+.cg table.wide th, .cg table.wide td { padding-right: .55rem; }
 .cg td.claim { min-width: 11rem; }
 .cg .notes { list-style: none; margin: .15rem 0 0; padding: 0; font-size: .87rem; color: var(--quiet); }
 .cg tr.outside td { color: var(--quiet); }
@@ -93,7 +95,7 @@ PAGE: Final = f"""
 @media (prefers-color-scheme: dark) {{ .cg {{ {DARK} }} }}
 {RULES}
 body.cg {{ margin: 0; }}
-.cg main {{ max-width: 1080px; margin: 0 auto; padding: 2.5rem 1.5rem 4rem; }}
+.cg main {{ max-width: 1280px; margin: 0 auto; padding: 2.5rem 1.5rem 4rem; }}
 @media print {{ .cg main {{ padding: 0; }} .cg figure, .cg tr {{ break-inside: avoid; }} }}
 """
 

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.panel import Panel
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -49,6 +50,24 @@ QUIET = "dim"
 LONGEST_TEXT = 300
 
 
+class Trimmed:
+    """Something for the terminal without the blanks that rich puts at the end of lines."""
+
+    def __init__(self, content: RenderableType) -> None:
+        self.content = content
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in console.render_lines(self.content, options, pad=False):
+            while line and not line[-1].control:
+                kept = line[-1].text.rstrip(" ")
+                if kept:
+                    line[-1] = Segment(kept, line[-1].style)
+                    break
+                line.pop()
+            yield from line
+            yield Segment.line()
+
+
 def overview(report: Report, *, edges: int = 20) -> Group:
     """All of it: summary, claims with what speaks against them, the strongest edges, estimates, warnings."""
     parts: list[RenderableType] = [summary_panel(report)]
@@ -59,7 +78,7 @@ def overview(report: Report, *, edges: int = 20) -> Group:
     if edges > 0 and report.graph.number_of_edges():
         parts += ["", edges_table(report, edges)]
     below = [*estimate_lines(report), *warning_lines(report)]
-    return Group(*parts, *(["", *below] if below else []))
+    return Group(Trimmed(Group(*parts, *(["", *below] if below else []))))
 
 
 def summary_panel(report: Report) -> Panel:

@@ -59,6 +59,11 @@ def induction(measure: bool = True) -> nx.MultiDiGraph:
     )
     if measure:
         graph.graph.update(metric_clean=11.24, metric_corrupt=-0.31, examples=128)
+        graph.graph["verdicts"] = {
+            "refuted": ["minimal", "no_effect"],
+            "inconclusive": ["effect"],
+            "supported": ["faithful", "effect", "effect"],
+        }
     node(graph, "embed")
     node(graph, "a0.h1", ("previous_token",))
     node(graph, "a1.h0", ("induction",))

@@ -10,6 +10,7 @@ import pytest
 from circuitgraph.diagram import palette
 from circuitgraph.diagram.compose import compose
 from circuitgraph.diagram.dot import THICKEST, THINNEST, dot_text, width_of
+from circuitgraph.diagram.legend import legend
 from circuitgraph.diagram.picture import DrawnEdge, Picture
 from circuitgraph.errors import InputError
 from tests.unit.diagram.example_graphs import edge, induction, ioi, measured, node
@@ -146,3 +147,21 @@ def test_every_result_names_its_rule_ablation_and_runs() -> None:
         "rule: circuit · ablation: corrupt",
     )
     assert compose(induction(measure=False)).facts[0] == "zoo:induction · logit_diff"
+
+
+def test_what_rounds_to_zero_has_neither_sign_nor_colour() -> None:
+    graph = induction()
+    graph.edges["embed", "a1.h3", "v"]["exact"] = -0.001
+    line = next(e for e in compose(graph).edges if (e.source, e.target, e.port) == ("embed", "a1.h3", "v"))
+    assert (line.figure, line.sign, line.colour) == ("0.00", 0, palette.NO_EFFECT)
+
+
+def test_the_title_sums_up_the_claims() -> None:
+    told = "claims: ✓ 3 supported · ✗ 2 refuted: minimal, no_effect · ? 1 inconclusive"
+    assert compose(induction()).verdicts == told
+    assert compose(induction(measure=False)).verdicts == ""
+
+
+def test_the_legend_names_only_what_edges_end_in() -> None:
+    assert "into the logits" in legend(compose(induction()))
+    assert "into an MLP or the logits" in legend(compose(ioi()))

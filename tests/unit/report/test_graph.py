@@ -67,14 +67,56 @@ def test_templates_are_resampled_whole(fixed: Report) -> None:
     assert kept["exact_high"] - kept["exact_low"] > 10 * (alone["exact_high"] - alone["exact_low"])
 
 
-def test_edges_named_by_claims_show_the_worst_verdict(fixed: Report) -> None:
+def test_a_group_claim_that_holds_gives_no_edge_a_verdict(fixed: Report) -> None:
     edges = fixed.graph.edges
-    # named by `effect` (supported); the second is also below the bound of the refuted `minimal`
-    assert edges["a0.h1", "a1.h0", "k"]["verdict"] == "supported"
+    assert fixed.claims[3].verdict is Verdict.SUPPORTED
     assert edges["a0.h1", "a1.h0", "k"]["claims"] == [3]
+    assert "verdict" not in edges["a0.h1", "a1.h0", "k"]
+    # the second is also below the bound of the refuted `minimal`
     assert edges["a0.h1", "a1.h3", "k"]["verdict"] == "refuted"
     assert edges["a0.h1", "a1.h3", "k"]["claims"] == [2, 3]
-    assert "verdict" not in edges["embed", "a0.h1", "v"]
+    assert "claims" not in edges["embed", "a0.h1", "v"] and "verdict" not in edges["embed", "a0.h1", "v"]
+
+
+@pytest.mark.parametrize("verdict", [v for v in Verdict if v is not Verdict.SUPPORTED])
+def test_a_group_claim_that_does_not_hold_warns_at_each_edge(fixed: Report, verdict: Verdict) -> None:
+    edges = only(fixed, verdict).graph.edges
+    assert edges["a0.h1", "a1.h0", "k"]["verdict"] == verdict.value
+
+
+@pytest.mark.parametrize(
+    ("direction", "verdict", "shown"),
+    [
+        ("noising", Verdict.SUPPORTED, "supported"),
+        ("noising", Verdict.REFUTED, "refuted"),
+        ("denoising", Verdict.SUPPORTED, None),
+        ("denoising", Verdict.REFUTED, "refuted"),
+    ],
+)
+def test_a_claim_about_one_edge_supports_it_by_noising_alone(
+    direction: str, verdict: Verdict, shown: str | None
+) -> None:
+    spec = FIXED_SPEC.replace("of: embed -> logits,", f"of: embed -> logits, direction: {direction},")
+    data = only(fixed_report(spec), verdict).graph.edges["embed", "logits", "in"]
+    assert data.get("verdict") == shown and data["claims"] == [4]
+
+
+def test_an_edge_of_several_claims_shows_the_worst_verdict(fixed: Report) -> None:
+    claims = list(only(fixed, Verdict.INCONCLUSIVE).claims)
+    claims[2] = replace(claims[2], verdict=Verdict.REFUTED)
+    edges = replace(fixed, claims=tuple(claims)).graph.edges
+    assert edges["a0.h1", "a1.h3", "k"]["verdict"] == "refuted"
+    assert edges["a0.h1", "a1.h0", "k"]["verdict"] == "inconclusive"
+
+
+def test_the_graph_sums_up_the_verdicts(fixed: Report) -> None:
+    assert fixed.graph.graph["verdicts"] == {
+        "refuted": ["minimal", "no_effect"],
+        "inconclusive": ["faithful", "attends"],
+        "uninformative": ["complete"],
+        "supported": ["effect"],
+    }
+    assert "verdicts" not in replace(fixed, claims=()).graph.graph
 
 
 def test_minimal_marks_edges_only_where_it_is_refuted(fixed: Report) -> None:

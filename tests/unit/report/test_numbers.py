@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circuitgraph.report.numbers import decimals_for, decimals_of, figure, interval, plain_figure
+from circuitgraph.report.numbers import decimals_for, decimals_of, figure, interval, plain_figure, sign_shown
 
 FINITE = st.floats(-1e5, 1e5)
 
@@ -67,3 +67,7 @@ def test_a_column_takes_its_digits_from_the_largest() -> None:
     assert decimals_for([0.001, -33.4]) == 1
     assert decimals_for([]) == decimals_for([0.0]) == 2
     assert decimals_for([math.nan, math.inf, 0.5]) == 3
+
+
+def test_the_sign_is_that_of_the_number_shown() -> None:
+    assert [sign_shown(value, 2) for value in (-0.004, 0.004, -0.006, 0.006)] == [0, 0, -1, 1]

@@ -106,3 +106,10 @@ def test_a_report_without_claims_or_scores(fixed: Report) -> None:
     assert "Claims" not in text and "embed -> a0.h1.v" in text
     assert estimate_lines(bare) == []
     assert "logit_diff" in shown(summary_panel(bare))
+
+
+def test_no_line_ends_in_blanks(fixed: Report) -> None:
+    stream = io.StringIO()
+    Console(file=stream, width=80).print(overview(fixed))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) > 20 and not [line for line in lines if line != line.rstrip()]
