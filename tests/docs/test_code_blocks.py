@@ -33,7 +33,7 @@ MOST_NOT_RUN = 4
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("specs", "examples"):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, tmp_path / name)
@@ -42,24 +42,24 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_code_blocks_run(page: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_blocks_run(page: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     namespace: dict[str, Any] = {"__name__": "__main__"}
     for block in code_blocks(page):
         if block.file:
-            target = workplace / block.file
+            target = workdir / block.file
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(block.text, encoding="utf-8")
         if block.runs:
-            run(block, workplace, namespace, monkeypatch)
+            run(block, workdir, namespace, monkeypatch)
 
 
-def run(block: Block, workplace: Path, namespace: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def run(block: Block, workdir: Path, namespace: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     if block.language in ("python", "py"):
         # blank lines before it, so that a traceback shows the line of the page
         source = "\n" * (block.line - 1) + block.text
         exec(compile(source, str(block.page), "exec"), namespace)
     elif block.language in ("yaml", "yml"):
-        check_yaml(block, workplace)
+        check_yaml(block, workdir)
     elif block.language == "json":
         json.loads(block.text)
     elif block.language == "jsonl":
@@ -70,13 +70,13 @@ def run(block: Block, workplace: Path, namespace: dict[str, Any], monkeypatch: p
             run_command(block, line, monkeypatch)
 
 
-def check_yaml(block: Block, workplace: Path) -> None:
+def check_yaml(block: Block, workdir: Path) -> None:
     if re.search(r"^circuitgraph:", block.text, flags=re.MULTILINE) is None:
         YAML(typ="safe").load(block.text)
         return
     import circuitgraph
 
-    spec = workplace / (block.file or f"{block.page.stem}-{block.line}.yaml")
+    spec = workdir / (block.file or f"{block.page.stem}-{block.line}.yaml")
     spec.write_text(block.text, encoding="utf-8")
     result = circuitgraph.check(spec)
     assert result.ok, f"{block}: " + "\n".join(map(str, result.problems))

@@ -41,7 +41,7 @@ def specs_of_the_page() -> Iterator[tuple[Block, dict[str, Any]]]:
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The files that the page shows, and nothing else."""
     for block in code_blocks(PAGE):
         if block.file:
@@ -66,7 +66,7 @@ def test_every_spec_and_fragment_of_the_page_keeps_to_the_file() -> None:
         assert [error.message for error in schema.iter_errors(data)] == [], block
 
 
-def test_every_fragment_of_the_page_passes_check(workplace: Path) -> None:
+def test_every_fragment_of_the_page_passes_check(workdir: Path) -> None:
     for block, data in specs_of_the_page():
         spec = cg.Spec(**{key: value for key, value in data.items() if not key.startswith("x-")})
         if str(spec.model_ref.id).startswith("zoo:"):  # others are on the hub
@@ -83,9 +83,9 @@ def test_the_page_has_every_key_of_the_schema() -> None:
 
 
 def test_the_page_shows_what_the_commands_print(
-    workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    workdir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (workplace / "specs").symlink_to(ROOT / "specs")
+    (workdir / "specs").symlink_to(ROOT / "specs")
     shown = [block for block in code_blocks(PAGE) if block.language == "console"]
     assert shown
     for block in shown:
