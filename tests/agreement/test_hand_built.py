@@ -162,5 +162,5 @@ def test_an_edge_less_is_what_that_edge_does(spec: Any, place: int) -> None:
 
 def test_a_rule_that_this_version_does_not_run_is_refused(spec: Any) -> None:
     path = "embed -> a0.h0.v -> a1.h0.k -> logits"
-    with pytest.raises(SpecError, match="resolved but not run"):
+    with pytest.raises(SpecError, match="checked but not run"):
         cg.validate(spec(rule="path", paths=[path]), model=MODEL)
