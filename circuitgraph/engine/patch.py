@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor
 
 from circuitgraph.arch.residual import ResidualGraph
@@ -28,8 +28,6 @@ from circuitgraph.plan.compile import Step
 from circuitgraph.plan.masks import Kept, kept_pairs, pair_offsets
 from circuitgraph.plan.sites import Site, sites
 from circuitgraph.plan.variants import Variant
-
-Coefficients = Float[Tensor, "variant port writer *place"]
 
 
 @dataclass(frozen=True)

@@ -49,10 +49,6 @@ class Kept:
     placed: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]
     inverted: Bools
 
-    def static(self) -> Bools:
-        """[variants, pairs] kept at every position (placed pairs counted as not listed)."""
-        return self.everywhere ^ self.inverted[:, None]
-
     def touched(self) -> Bools:
         """[variants, pairs] listed anywhere, at some position at least."""
         found: Bools = np.array(self.everywhere)

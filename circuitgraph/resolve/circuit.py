@@ -127,10 +127,6 @@ class Circuit:
             used.update(position for position in (claim.query, claim.key) if position is not None)
         return tuple(sorted(used))
 
-    def group_of(self, node: Node) -> NodeGroup | None:
-        """The first declared group that holds `node`."""
-        return next((group for group in self.groups.values() if node in group.members), None)
-
     def _all_edges(self) -> Iterable[Edge]:
         yield from self.edges
         for claim in self.claims:
